@@ -1,0 +1,107 @@
+"""The decider: the whole of what a domain has to say, as pure functions.
+
+    decide(state, command, at, policy) -> Decision(facts, reply) | Refusal
+    evolve(state, fact, at)            -> state
+    wake(state)                        -> the instant at which a Tick is wanted, or None
+
+`decide` changes nothing: it answers. `evolve` owns the state that it is given; it may change it in place and
+returns it, and nobody keeps the old one. Neither waits, reads a clock, draws at random or talks to anyone;
+instants and random draws come in with the command and are recorded in the facts. So a replay decides the same.
+
+A refusal is an answer, not an error: nothing is written, and it is decided anew when the command comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Union
+
+import msgspec
+
+from events.clock import Instant
+from events.facts import Fact, FactSet
+
+Fault: TypeAlias = Literal["caller", "late", "busy", "ours"]
+"""Whose turn it is: the caller must ask otherwise, asked too late, may ask again soon, or we must mend something."""
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="command", tag=_snake, forbid_unknown_fields=True):
+    """Base of all commands: imperative, frozen, typed. `PutResource` is written `{"command": "put_resource", …}`."""
+
+
+class Tick(Command, frozen=True):
+    """The instant that `wake` asked for has come: look at the time.
+
+    The host sends it; every kind that has a `wake` takes it, without naming it among its commands. A client may send
+    one too, which is harmless: it says nothing (the instant is the host's, as ever), and what is due is done once.
+    """
+
+
+TICK = Tick()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The rule that stands against a command: a stable `code`, a sentence, and whose fault it is."""
+
+    code: str
+    detail: str
+    fault: Fault = "caller"
+    retry_after_ms: int | None = None
+
+
+S = TypeVar("S")
+C = TypeVar("C", bound=Command)
+F = TypeVar("F", bound=Fact)
+P = TypeVar("P")
+
+
+class Decision(msgspec.Struct, Generic[F], frozen=True):
+    """What becomes true, and what the asker is told. Without facts nothing is written: the command was a question."""
+
+    facts: tuple[F, ...] = ()
+    reply: Any = None
+
+
+def never(_state: Any) -> Instant | None:
+    """The `wake` of an actor that has no timers."""
+    return None
+
+
+@dataclass(frozen=True)
+class Decider(Generic[S, C, F, P]):
+    """One kind of actor. `kind` is the second token of its actors' names; `commands` are those that clients send.
+
+    `state` must be a type that msgspec can write and read back, because snapshots hold it; `state_version`
+    changes whenever old snapshots no longer fit it, and they are then ignored.
+    """
+
+    kind: str
+    commands: tuple[type[C], ...]
+    facts: FactSet[F]
+    state: type[S]
+    initial: Callable[[str], S]
+    decide: Callable[[S, C, Instant, P], Decision[F] | Refusal]
+    evolve: Callable[[S, F, Instant], S]
+    policy: P
+    wake: Callable[[S], Instant | None] = never
+    state_version: int = 1
+    accepted: tuple[type[Command], ...] = field(init=False, repr=False, compare=False)
+    """All that `decide` may be asked: the `commands`, and `Tick` for a kind that has a `wake`."""
+    _commands: msgspec.json.Decoder[C] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ticks = self.wake is not never and Tick not in self.commands
+        object.__setattr__(self, "accepted", (*self.commands, Tick) if ticks else self.commands)
+        object.__setattr__(self, "_commands", msgspec.json.Decoder(Union[self.accepted]))
+
+    def read_command(self, body: bytes | msgspec.Raw) -> C:
+        """The command that `body` spells; `msgspec.ValidationError`, which says where, if it spells none."""
+        return self._commands.decode(body)
+
+
+AnyDecider: TypeAlias = Decider[Any, Any, Any, Any]

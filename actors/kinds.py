@@ -1,0 +1,11 @@
+"""The kinds of actors that exist. A new domain is made known to hosts, tools and verifiers by one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from actors.catalog import CATALOG
+from actors.decider import AnyDecider
+
+KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG,)}

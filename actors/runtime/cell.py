@@ -1,0 +1,357 @@
+"""A cell: one live actor, single-threaded by construction. No waiting happens here.
+
+Letters (commands that want an answer) gather in the mailbox. A *turn* takes all that waits, bounded, decides one
+after another on the evolving state, and drafts one commit. While that commit is in flight the cell is busy and
+the next letters gather: so a hot actor commits hundreds of commands per fsync, and a quiet one waits for nobody.
+
+Every answer of a turn waits for the turn's commit, refusals and plain questions too: they were decided on a
+state that isn't true until the commit stands. If it doesn't come to stand, the state is thrown away, the
+letters go back to the front of the mailbox, and all of it is decided again on what the log says.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum, auto
+from typing import Any, TypeAlias
+
+import msgspec
+import structlog
+
+from actors.decider import AnyDecider, Refusal, Tick, never
+from actors.runtime import limits
+from actors.runtime.memory import Memory
+from actors.runtime.wire import (
+    NULL,
+    TRACE_HEADER,
+    TRACES_PER_COMMIT_MAX,
+    UNKNOWN,
+    WAKE_HEADER,
+    Envelope,
+    encode_refusal,
+)
+from events import limits as ground
+from events.clock import Instant
+from events.codec import canonical
+from events.commit import Decided, encode, hash_of
+from events.log import Entry, ExpectAt
+
+log = structlog.get_logger(__name__)
+
+
+class Phase(Enum):
+    COLD = auto()
+    """Nothing is remembered, or it is in doubt: the log must be asked first."""
+    LOADING = auto()
+    READY = auto()
+    COMMITTING = auto()
+    CLOSED = auto()
+    """Promised to a transaction: nothing is decided until it lands, is released, or its lease runs out."""
+    HALTED = auto()
+    """The log contradicts itself about this actor; it answers nothing but that."""
+
+
+class Letter:
+    """A command in a mailbox. `reply` is where its answer goes, empty for the host's own ticks."""
+
+    __slots__ = ("deadline", "envelope", "in_doubt", "reply", "trace")
+
+    def __init__(self, envelope: Envelope, reply: str, deadline: float, trace: str = "") -> None:
+        self.envelope = envelope
+        self.reply = reply
+        self.deadline = deadline
+        self.trace = trace
+        self.in_doubt = False
+        """Whether it may have been stored without our knowing."""
+
+
+class Request:
+    """A transaction's wish for this actor's part of it. Decided alone: the cell closes on it. See `transactions`."""
+
+    __slots__ = ("body", "deadline", "envelope", "outcome", "together")
+
+    def __init__(
+        self, envelope: Envelope, body: msgspec.Raw, together: tuple[str, ...], deadline: float, outcome: Any
+    ) -> None:
+        self.envelope = envelope
+        self.body = body
+        self.together = together
+        self.deadline = deadline
+        self.outcome = outcome
+        """A future: `Draft` (the cell is closed on it), `Repeat`, or the refusal's bytes."""
+
+
+class Repeat(msgspec.Struct, frozen=True):
+    """The command was decided before; its first answer is in the commit at `sequence`."""
+
+    sequence: int
+
+
+AnswerBody: TypeAlias = tuple[Letter, bool, msgspec.Raw]
+
+
+class Draft:
+    """A commit on its way to the log, and the answers that wait for it."""
+
+    __slots__ = ("answers", "at", "cell", "decided", "entry", "evolved", "head")
+
+    def __init__(
+        self,
+        cell: Cell,
+        entry: Entry,
+        head: str,
+        at: Instant,
+        decided: list[Decided[Any]],
+        answers: list[AnswerBody],
+        evolved: bool,
+    ) -> None:
+        self.cell = cell
+        self.entry = entry
+        self.head = head
+        self.at = at
+        self.decided = decided
+        self.answers = answers
+        self.evolved = evolved
+        """Whether the cell's state already is that after this commit."""
+
+
+class Turn:
+    """What came of a turn: answers that can go at once, repeats to look up, and perhaps a draft that the rest waits
+    for."""
+
+    __slots__ = ("answers", "draft", "repeats")
+
+    def __init__(self) -> None:
+        self.answers: list[AnswerBody] = []
+        self.repeats: list[tuple[Letter, int]] = []
+        self.draft: Draft | None = None
+
+
+class Cell:
+    """One live actor of a host: its mailbox, its phase, and what is remembered of it."""
+
+    __slots__ = (
+        "actor", "bytes_since_snapshot", "decider", "era", "halted_by", "mailbox", "memory", "partition", "phase",
+        "queued",
+        "snapshot_bytes", "turn_commands_max", "turn_commands_now", "unsaved", "used_at",
+    )  # fmt: skip
+
+    def __init__(self, actor: str, decider: AnyDecider, partition: int, turn_commands_max: int) -> None:
+        self.actor = actor
+        self.decider = decider
+        self.partition = partition
+        self.phase = Phase.COLD
+        self.era = 0
+        self.mailbox: deque[Letter | Request] = deque()
+        self.memory: Memory | None = None
+        self.queued = False
+        self.halted_by = ""
+        self.turn_commands_max = turn_commands_max
+        self.turn_commands_now = turn_commands_max
+        """Fewer for a while after a turn that couldn't be committed as a whole."""
+        self.used_at = 0.0
+        self.unsaved = 0
+        """Commits that no snapshot holds."""
+        self.bytes_since_snapshot = 0
+        self.snapshot_bytes = 0
+
+    def doubt(self) -> None:
+        """Forget everything: what is true must be read from the log."""
+        self.memory = None
+        self.phase = Phase.COLD
+        self.unsaved = 0
+
+    def take_turn(self, clock_now: Instant, loop_now: float) -> Turn:
+        """Decide what waits. The caller knows that the cell is ready; the draft, if any, is the caller's to commit."""
+        memory = self.memory
+        assert memory is not None and self.phase is Phase.READY
+        turn = Turn()
+        at = max(clock_now, memory.at)
+        decided: list[Decided[Any]] = []
+        answers: list[AnswerBody] = []
+        in_this_turn: dict[str, msgspec.Raw] = {}
+        mailbox, young, old = self.mailbox, memory.young, memory.old
+        bytes_left = ground.LOG_MESSAGE_BYTES_MAX // 4
+        left = self.turn_commands_now
+        while mailbox and left > 0 and bytes_left > 0:
+            letter = mailbox.popleft()
+            if isinstance(letter, Request):
+                if decided:
+                    mailbox.appendleft(letter)
+                    break
+                if self._close_on(letter, memory, at, clock_now, loop_now):
+                    break
+                continue
+            left -= 1
+            envelope = letter.envelope
+            command_id = envelope.id
+            if command_id in young or command_id in old:
+                turn.repeats.append((letter, young.get(command_id) or old[command_id]))
+                continue
+            repeated = in_this_turn.get(command_id)
+            if repeated is not None:
+                answers.append((letter, True, repeated))
+                continue
+            if letter.deadline < loop_now:  # asked last: what was done before must not be called too late
+                turn.answers.append((letter, False, UNKNOWN if letter.in_doubt else _TOO_LATE))
+                continue
+            outcome = self._decide(memory, envelope, envelope.body, at, clock_now)
+            if isinstance(outcome, msgspec.Raw):
+                answers.append((letter, False, outcome))
+                continue
+            facts, reply = outcome
+            if facts:
+                try:
+                    self._evolve(memory, facts, at)
+                except Exception:  # a bug in a decider, which leaves the state half changed: start over from the log
+                    log.exception("evolve_failed", actor=self.actor, command=envelope.id)
+                    turn.answers.append((letter, False, _OUR_BUG))
+                    self._start_over(answers)
+                    return turn
+                decided.append(Decided(command_id, envelope.by, envelope.asked_at, facts, reply))
+                in_this_turn[command_id] = reply
+                bytes_left -= len(envelope.body) + len(reply)
+            answers.append((letter, True, reply))
+        if not decided:
+            turn.answers.extend(answers)
+            return turn
+        draft = self._draft(memory, at, decided, answers, (), evolved=True)
+        if isinstance(draft, msgspec.Raw):
+            self._shrink(turn, answers, decided, draft)
+            return turn
+        turn.draft = draft
+        self.phase = Phase.COMMITTING
+        return turn
+
+    def _evolve(self, memory: Memory, facts: tuple[Any, ...], at: Instant) -> None:
+        evolve, state = self.decider.evolve, memory.state
+        for fact in facts:
+            state = evolve(state, fact, at)
+        memory.state = state
+
+    def _start_over(self, answers: list[AnswerBody]) -> None:
+        """Nothing of this turn stands: its letters are decided again, first, on what the log says."""
+        self.mailbox.extendleft(letter for letter, _, _ in reversed(answers))
+        self.doubt()
+
+    def _shrink(self, turn: Turn, answers: list[AnswerBody], decided: list[Decided[Any]], refusal: msgspec.Raw) -> None:
+        """There can't be a commit of all of these: fewer commands a turn, or the refusal for the one that is left."""
+        if len(decided) > 1:
+            self.turn_commands_now = len(decided) // 2
+        else:
+            culprit = decided[0].id
+            turn.answers.extend((letter, False, refusal) for letter, _, _ in answers if letter.envelope.id == culprit)
+            answers = [answer for answer in answers if answer[0].envelope.id != culprit]
+        self._start_over(answers)
+
+    def _decide(
+        self, memory: Memory, envelope: Envelope, body: msgspec.Raw, at: Instant, clock_now: Instant
+    ) -> tuple[tuple[Any, ...], msgspec.Raw] | msgspec.Raw:
+        """What becomes true and the bytes of the reply, or those of a refusal."""
+        if envelope.asked_at > clock_now + limits.CLOCK_AHEAD_MS_MAX:
+            return _FROM_THE_FUTURE
+        try:
+            command = self.decider.read_command(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return encode_refusal("malformed_command", str(error))
+        if envelope.asked_at <= memory.forgotten_through and not isinstance(command, Tick):
+            return _TOO_OLD  # a Tick does nothing twice, and must get through to an actor whose askers' clocks are ahead
+        try:
+            outcome = self.decider.decide(memory.state, command, at, self.decider.policy)
+            if isinstance(outcome, Refusal):
+                return msgspec.Raw(canonical(outcome))
+            facts, reply = outcome.facts, NULL if outcome.reply is None else msgspec.Raw(canonical(outcome.reply))
+        except Exception:  # a bug in a decider: it must not take the host with it, and is answered as ours
+            log.exception("decide_failed", actor=self.actor, command=envelope.id, kind=type(command).__name__)
+            return _OUR_BUG
+        return (facts, reply) if len(reply) <= limits.ANSWER_BYTES_MAX else _ANSWER_TOO_LARGE
+
+    def _draft(
+        self,
+        memory: Memory,
+        at: Instant,
+        decided: list[Decided[Any]],
+        answers: list[AnswerBody],
+        together: tuple[str, ...],
+        *,
+        evolved: bool,
+    ) -> Draft | msgspec.Raw:
+        """A commit to be stored, or the bytes of why there can't be one."""
+        headers: dict[str, str] = {}
+        try:
+            body = encode(self.actor, at, memory.head, decided, together)
+            if evolved:
+                wake = memory.wake()
+                if wake is not None:
+                    headers[WAKE_HEADER] = str(wake)
+            elif self.decider.wake is not never:
+                headers[WAKE_HEADER] = "0"
+        except Exception:  # a bug in a decider: a fact that can't be written, or a wake that raises
+            log.exception("draft_failed", actor=self.actor, commands=[one.id for one in decided])
+            return _OUR_BUG
+        if len(body) > ground.LOG_MESSAGE_BYTES_MAX:
+            return _COMMIT_TOO_LARGE
+        traces = [letter.trace for letter, accepted, _ in answers if accepted and letter.trace]
+        if traces:
+            headers[TRACE_HEADER] = ",".join(traces[:TRACES_PER_COMMIT_MAX])
+        head = hash_of(body)
+        entry = Entry(self.actor, body, ExpectAt(memory.sequence), head, headers)
+        return Draft(self, entry, head, at, decided, answers, evolved)
+
+    def _close_on(self, request: Request, memory: Memory, at: Instant, clock_now: Instant, loop_now: float) -> bool:
+        """Decide a transaction's part and close on it; False when there is nothing to close for."""
+        envelope, outcome = request.envelope, request.outcome
+        if outcome.done():  # its coordinator no longer waits
+            return False
+        sequence = memory.decided_at(envelope.id)
+        if sequence is not None:
+            outcome.set_result(Repeat(sequence))
+            return False
+        if request.deadline < loop_now:
+            outcome.set_result(_TOO_LATE)
+            return False
+        decision = self._decide(memory, envelope, request.body, at, clock_now)
+        if isinstance(decision, msgspec.Raw):
+            outcome.set_result(decision)
+            return False
+        one = Decided(envelope.id, envelope.by, envelope.asked_at, *decision)
+        draft = self._draft(memory, at, [one], [], request.together, evolved=False)
+        outcome.set_result(draft)
+        if isinstance(draft, Draft):
+            self.phase = Phase.CLOSED
+        return self.phase is Phase.CLOSED
+
+    def landed(self, draft: Draft, sequence: int) -> None:
+        """The draft is stored at `sequence`: what it says is true, and the cell may go on."""
+        memory = self.memory
+        assert memory is not None and sequence > memory.sequence
+        if not draft.evolved:
+            for one in draft.decided:
+                self._evolve(memory, one.facts, draft.at)
+        memory.stand(sequence, draft.head, draft.at, draft.decided)
+        self.phase = Phase.READY
+        self.unsaved += 1
+        self.bytes_since_snapshot += len(draft.entry.body)
+        if self.turn_commands_now < self.turn_commands_max:
+            self.turn_commands_now += 1
+
+    def put_back(self, draft: Draft, *, in_doubt: bool = False) -> None:
+        """The draft doesn't stand, as far as we know: forget what it led to, and decide its letters again, first."""
+        if in_doubt:
+            for letter, _, _ in draft.answers:
+                letter.in_doubt = True
+        self._start_over(draft.answers)
+
+
+_TOO_LATE = encode_refusal("deadline_passed", "the command's time ran out before its turn came", "late")
+_TOO_OLD = encode_refusal(
+    "too_old_to_repeat",
+    "commands of that age are no longer remembered: whether this one was done is for the log to say",
+    "late",
+)
+_FROM_THE_FUTURE = encode_refusal("clock_ahead", "the command was asked in the future: the sender's clock is wrong")
+_COMMIT_TOO_LARGE = encode_refusal(
+    "commit_too_large", "what the command leads to is more than one message to the log holds"
+)
+_ANSWER_TOO_LARGE = encode_refusal("answer_too_large", "the answer is more than is sent at a time: ask for less")
+_OUR_BUG = encode_refusal("internal", "this is our bug; it is in the host's log with the command's id", "ours")

@@ -1,0 +1,623 @@
+"""A host: the live actors of one process, and everything that happens to them.
+
+    commands ─▶ mailboxes ─▶ turns ─▶ rounds ─▶ the log ─▶ answers
+
+The host is one event loop and has no locks: what must not interleave does not wait in between. Everything that
+waits is handed out: reading actors in (`loading`), storing commits (`rounds`), snapshots (`shelving`), wakes
+(`timers`), several actors at once (`transactions`), who owns what (`membership`). What remains here is the flow.
+
+It does nothing that it is not sure of. While it cannot be sure that it still owns its partitions, no turn is
+taken; and an actor that was remembered from before such a gap is checked against the log before its next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from actors.decider import TICK, AnyDecider, never
+from actors.runtime import limits as bounds
+from actors.runtime.cell import Cell, Draft, Letter, Phase, Request
+from actors.runtime.limits import HostLimits
+from actors.runtime.loading import Loading
+from actors.runtime.membership import Roll
+from actors.runtime.memory import first_answer
+from actors.runtime.outbox import Outbox
+from actors.runtime.presence import Presence
+from actors.runtime.rounds import Stored, store
+from actors.runtime.shelving import Shelving
+from actors.runtime.tasks import Tasks
+from actors.runtime.timers import Timers
+from actors.runtime.transactions import Transactions
+from actors.runtime.wire import (
+    ENVELOPES,
+    TRACE_HEADER,
+    WAKE_HEADER,
+    Envelope,
+    encode_command,
+    encode_refusal,
+    malformed,
+    split_traces,
+)
+from events import limits as ground
+from events.bus import Bus, Message
+from events.clock import Clock, Instant
+from events.errors import Conflict, LogError, LogFull, LogHalted, UnknownOutcome
+from events.log import Entry, EventLog
+from events.names import is_actor, kind_of, partition_of
+from events.shelf import Shelf
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Host:
+    """Construct, `await start()`, and `await stop()` to leave in order. A killed host needs nothing: others take
+    over."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        events: EventLog,
+        bus: Bus,
+        shelf: Shelf,
+        clock: Clock,
+        kinds: Mapping[str, AnyDecider],
+        incarnation: str,
+        limits: HostLimits | None = None,
+    ) -> None:
+        self.name = name
+        self.incarnation = incarnation
+        self.events = events
+        self.bus = bus
+        self.clock = clock
+        self.kinds = kinds
+        self.limits = limits or HostLimits()
+        self.cells: dict[str, Cell] = {}
+        self.owned: frozenset[int] = frozenset()
+        self.era = 0
+        """Grows whenever ownership was in doubt: what was remembered before must be checked against the log."""
+        self.log_end = 0
+        self.tasks = Tasks()
+        self.outbox = Outbox(bus, self.tasks)
+        self._loading = Loading(events, shelf, self.limits, self.tasks, self._loaded, self._halt)
+        self._shelving = Shelving(shelf, self.limits)
+        self._timed = any(decider.wake is not never for decider in kinds.values())
+        """Whether there are actors that want to be woken at all; without any, nothing is read for their sake."""
+        self._timers = Timers(events, shelf, clock, self._tick)
+        self.transactions = Transactions(self)
+        self._presence = Presence(self, incarnation)
+        self._ready: deque[Cell] = deque()
+        self._units: deque[tuple[Sequence[Entry], asyncio.Future[Stored]]] = deque()
+        self._rounds = 0
+        self._in_flight: dict[int, int] = {}
+        """What may be stored without our knowing yet, and the log's end when it began: what is known for sure ends
+        before
+        the oldest. A round is among them while it is under way, and longer when its outcome is unknown."""
+        self._promised_at: dict[Cell, int] = {}
+        """The same for the actors that are closed on a transaction."""
+        self._number = 0
+        self._starting = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._let_go_of = asyncio.Event()
+        self.commands = self.commits = self.conflicts = self.unknown = self.busy = self.halts = 0
+
+    @property
+    def roll(self) -> Roll:
+        return self._presence.roll
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another process runs a host of this name that started later. This one owns nothing any more."""
+        return self._presence.superseded
+
+    # Life
+
+    async def start(self) -> None:
+        """Join the others: from here on commands for our share of the partitions are ours."""
+        await self._presence.join()
+        self.tasks.start(self._shelving.sweep(self.cells, self._drop), lasting=True)
+        self.tasks.start(self._keep_pages(), lasting=True)
+        log.info("host_started", host=self.name, partitions=len(self.owned))
+
+    async def stop(self) -> None:
+        """Leave in order: every actor is put on the shelf, what was begun is finished, and others take over at once."""
+        await self._shelving.save_all(list(self.cells.values()))
+        if self._presence.sure():
+            await self._timers.save(self.known_through())
+        self._presence.retire()
+        with suppress(TimeoutError):  # a commit that lands later will be found: see `_check_again`
+            async with asyncio.timeout(_HAND_OVER_WITHIN_MS / 1000):
+                await self._emptied()
+        await self._presence.leave()
+        await self._idle.wait()
+        await self._presence.close()
+        self._timers.stop()
+        await self.tasks.finish(_FINISH_WITHIN_MS)
+        log.info("host_stopped", host=self.name, actors=len(self.cells))
+
+    async def _emptied(self) -> None:
+        """Until nothing is under way for any actor. Each that is let go of is the last one, or not."""
+        while self.cells:
+            self._let_go_of.clear()
+            await self._let_go_of.wait()
+
+    # Commands in
+
+    def receive(self, message: Message) -> None:
+        """A message of commands. Every one of them gets an answer of its own."""
+        try:
+            envelopes = ENVELOPES.decode(message.data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.warning("malformed_message", detail=str(error), bytes=len(message.data))
+            self.outbox.add_to(message.reply, -1, False, 0, encode_refusal("malformed_message", str(error)))
+            return
+        traces = split_traces(message.headers.get(TRACE_HEADER, ""), len(envelopes))
+        now = asyncio.get_running_loop().time()
+        for envelope, trace in zip(envelopes, traces, strict=True):
+            self._deliver(Letter(envelope, message.reply, now + envelope.within_ms / 1000, trace))
+
+    def _deliver(self, letter: Letter) -> None:
+        envelope = letter.envelope
+        self.commands += 1
+        problem = malformed(envelope)
+        if problem is not None:
+            self.outbox.add(letter, False, 0, encode_refusal("malformed_command", problem))
+            return
+        cell = self.cell_for(envelope.actor)
+        if isinstance(cell, msgspec.Raw):
+            self.outbox.add(letter, False, 0, cell)
+            return
+        if len(cell.mailbox) >= self.limits.mailbox_commands_max or (
+            envelope.also and self.transactions.running >= self.limits.transactions_max
+        ):
+            self.busy += 1
+            self.outbox.add(letter, False, 0, self._busy)
+            return
+        if envelope.also:
+            self.transactions.start(letter)
+        else:
+            self.queue(cell, letter)
+
+    def cell_for(self, actor: str) -> Cell | msgspec.Raw:
+        """The live actor of that name, made live if need be; or the bytes of why it can't be."""
+        cell = self.cells.get(actor)
+        if cell is None:
+            refusal = self.unfit(actor)
+            if refusal is not None:
+                return refusal
+            partition = partition_of(actor)
+            if partition not in self.owned:
+                return _MOVED
+            if len(self.cells) >= self.limits.cells_max:
+                self.busy += 1
+                return self._busy
+            cell = Cell(actor, self.kinds[kind_of(actor)], partition, self.limits.turn_commands_max)
+            self.cells[actor] = cell
+        elif cell.partition not in self.owned:
+            return _MOVED
+        elif cell.phase is Phase.HALTED:
+            return encode_refusal("log_halted", cell.halted_by, "ours")
+        return cell
+
+    def unfit(self, actor: str) -> msgspec.Raw | None:
+        """Why there can be no actor of that name, if so."""
+        if not is_actor(actor):
+            return encode_refusal("bad_name", f"{actor!r} is not the name of an actor: <org>.<kind>[.<part>…]")
+        if kind_of(actor) not in self.kinds:
+            return encode_refusal("unknown_kind", f"there are no actors of the kind {kind_of(actor)!r}")
+        return None
+
+    def owns(self, partition: int) -> bool:
+        return partition in self.owned
+
+    def queue(self, cell: Cell, letter: Letter | Request) -> None:
+        cell.mailbox.append(letter)
+        self._go_on(cell)
+
+    def _tick(self, actor: str, wake: Instant) -> None:
+        """The actor's time has come, as far as its commits' headers tell. One Tick at a time waits in its mailbox."""
+        cell, now = self.cell_for(actor), self.clock()
+        if not isinstance(cell, Cell) or (cell.mailbox and cell.mailbox[-1].envelope.body is _TICK):
+            return
+        if cell.phase is Phase.READY and cell.memory is not None:
+            wanted = cell.memory.wake()
+            if wanted is None or wanted > now:
+                cell.era = _NO_ERA  # its state says otherwise: one of the two is behind, and the log says which
+        deadline = asyncio.get_running_loop().time() + bounds.COMMAND_WITHIN_MS_MAX / 1000
+        envelope = Envelope(0, actor, f"tick-{wake}-{now}", "timer", now, bounds.COMMAND_WITHIN_MS_MAX, _TICK)
+        self.queue(cell, Letter(envelope, "", deadline))
+
+    # Turns and rounds
+
+    def _go_on(self, cell: Cell) -> None:
+        """Something changed for this cell: see that what it needs next happens."""
+        if cell.phase is Phase.COLD:
+            if cell.mailbox:
+                self._loading.want(cell, self.era)
+        elif cell.phase is Phase.READY and cell.mailbox and not cell.queued:
+            cell.queued = True
+            self._ready.append(cell)
+            self._commit_soon()
+
+    def _commit_soon(self) -> None:
+        """See that rounds run while there is something to commit, as many at a time as may."""
+        if not self._starting and self._rounds < self.limits.rounds_in_flight_max:
+            self._starting = True
+            self.tasks.start(self._run_rounds())
+
+    async def _run_rounds(self) -> None:
+        self._starting = False
+        self._rounds += 1
+        self._idle.clear()
+        try:
+            while self._presence.sure():  # otherwise the next beat that comes back goes on here
+                drafts = self._take_turns()
+                units = self._take_units(ground.BATCH_ENTRIES_MAX - len(drafts))
+                if not drafts and not units:
+                    break
+                if self._ready or self._units:
+                    self._commit_soon()
+                await self._round(drafts, units)
+        except Exception:
+            self._commit_soon()  # the bug is this task's to report; the others' letters go on
+            raise
+        finally:
+            self._rounds -= 1
+            if not self._rounds:
+                self._idle.set()
+
+    def _take_units(self, entries_max: int) -> list[tuple[Sequence[Entry], asyncio.Future[Stored]]]:
+        taken = []
+        while self._units and len(self._units[0][0]) <= entries_max:
+            unit = self._units.popleft()
+            entries_max -= len(unit[0])
+            taken.append(unit)
+        return taken
+
+    def _take_turns(self) -> list[Draft]:
+        drafts: list[Draft] = []
+        clock_now, loop_now = self.clock(), asyncio.get_running_loop().time()
+        while self._ready and len(drafts) < self.limits.round_actors_max:
+            cell = self._ready.popleft()
+            cell.queued = False
+            if cell.phase is not Phase.READY:
+                continue
+            if cell.era != self.era:
+                self._loading.want(cell, self.era)
+                continue
+            cell.used_at = loop_now
+            turn = cell.take_turn(clock_now, loop_now)
+            self.outbox.add_all(turn.answers, 0)
+            for letter, sequence in turn.repeats:
+                self.tasks.start(self._answer_again(cell, letter, sequence))
+            if turn.draft is not None:
+                drafts.append(turn.draft)
+            else:
+                self._go_on(cell)
+        return drafts
+
+    async def _round(self, drafts: list[Draft], units: list[tuple[Sequence[Entry], asyncio.Future[Stored]]]) -> None:
+        began_at = self.log_end
+        number = self._hold(began_at)
+        unknown: list[str] = []
+        try:
+            outcomes = await store(
+                self.events,
+                [[draft.entry] for draft in drafts] + [entries for entries, _ in units],
+                self.limits.singles_max,
+            )
+        except Exception:  # a bug of ours or the adapter's: nobody may be left waiting, and the task says it aloud
+            for draft in drafts:
+                self._failed(draft, UnknownOutcome("the append ended in a bug"))
+            for _, future in units:
+                if not future.done():
+                    future.set_result(UnknownOutcome("the append ended in a bug"))
+            raise
+        else:
+            for draft, outcome in zip(drafts, outcomes, strict=False):
+                if isinstance(outcome, LogError):
+                    self._failed(draft, outcome)
+                    if isinstance(outcome, UnknownOutcome):
+                        unknown.append(draft.entry.actor)
+                else:
+                    self.landed(draft, outcome[0])
+            for (entries, future), outcome in zip(units, outcomes[len(drafts) :], strict=True):
+                if isinstance(outcome, UnknownOutcome):
+                    unknown.extend(entry.actor for entry in entries)
+                elif not isinstance(outcome, LogError):
+                    self.log_end = max(self.log_end, *outcome)
+                if not future.done():
+                    future.set_result(outcome)
+        finally:
+            if unknown:
+                self.tasks.start(self._ask_later(unknown, began_at), lasting=True)
+            del self._in_flight[number]
+
+    def _hold(self, sequence: int) -> int:
+        """What is known for sure ends here, until the number that this returns is taken out again."""
+        self._number += 1
+        self._in_flight[self._number] = sequence
+        return self._number
+
+    async def _ask_later(self, actors: Sequence[str], since: int) -> None:
+        """Commits to these actors were on their way, and nobody knows what became of them: ask when that is decided."""
+        number = self._hold(since)
+        await asyncio.sleep(ground.APPEND_TIMEOUT_MS / 1000)
+        for recorded in (await self._insist(lambda: self.events.last_of(actors)) or {}).values():
+            wake = recorded.headers.get(WAKE_HEADER)
+            self.look_again(recorded.actor, recorded.sequence, None if wake is None else int(wake))
+        del self._in_flight[number]
+
+    async def store_unit(self, entries: Sequence[Entry]) -> Stored:
+        """Store entries together, in a round with whatever else is ready."""
+        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        self._units.append((entries, future))
+        self._commit_soon()
+        return await future
+
+    def landed(self, draft: Draft, sequence: int) -> None:
+        """A draft of ours is stored: it is true now, and whoever waits for it is told."""
+        cell = draft.cell
+        self._promised_at.pop(cell, None)
+        self.commits += 1
+        self.log_end = max(self.log_end, sequence)
+        try:
+            cell.landed(draft, sequence)
+            self._note_wake(cell)
+        except Exception:  # a bug in a decider; what is stored is stored, and reading it again will show the bug
+            log.exception("evolve_failed", actor=cell.actor, sequence=sequence)
+            cell.doubt()
+            self._settled(cell)
+            return
+        self.outbox.add_all(draft.answers, sequence)
+        self._shelving.changed(cell, asyncio.get_running_loop().time())
+        if self._shelving.outgrown(cell):
+            self._shelve(cell)
+        self._settled(cell)
+
+    def _failed(self, draft: Draft, error: LogError) -> None:
+        """A draft is not known to be stored: decide again on what the log says, or say why that is in vain."""
+        cell = draft.cell
+        if isinstance(error, LogHalted):
+            cell.put_back(draft)
+            self._halt(cell, error)
+            return
+        if isinstance(error, LogFull):
+            refusal = encode_refusal(error.code, str(error), "ours", self.limits.busy_retry_ms)
+            for letter, _, _ in draft.answers:
+                self.outbox.add(letter, False, 0, refusal)
+            cell.doubt()
+        else:
+            if isinstance(error, Conflict):
+                self.conflicts += 1
+            else:
+                self.unknown += 1
+                log.warning("commit_outcome_unknown", actor=cell.actor, code=error.code, detail=str(error))
+            cell.put_back(draft, in_doubt=isinstance(error, UnknownOutcome))
+        self._settled(cell)
+
+    def _settled(self, cell: Cell) -> None:
+        """Nothing of the cell is in flight: go on, or let go of it if it isn't ours any more."""
+        if cell.partition in self.owned:
+            self._go_on(cell)
+        else:
+            self._let_go(cell)
+
+    def promised(self, cell: Cell) -> None:
+        """The cell has closed on a transaction: what it says may be stored any time, and we are told of it later."""
+        self._promised_at[cell] = self.log_end
+
+    def reopen(self, cell: Cell, *, in_doubt: bool) -> None:
+        """A transaction's part was not stored; or, when in doubt, the log must say."""
+        if cell.phase is Phase.CLOSED:
+            since = self._promised_at.pop(cell, self.log_end)
+            if in_doubt:
+                self.tasks.start(self._ask_later([cell.actor], since), lasting=True)
+                cell.doubt()
+                if self._timed and cell.partition in self.owned:
+                    self._loading.want(cell, self.era)  # asked for or not: if it landed, its wake is news
+            else:
+                cell.phase = Phase.READY
+            self._settled(cell)
+
+    def look_again(self, actor: str, sequence: int, wake: Instant | None) -> None:
+        """The actor has a commit at that sequence, made by somebody else, and wants that wake. If it is news, look."""
+        cell = self.cells.get(actor)
+        if cell is not None and cell.memory is not None and cell.memory.sequence >= sequence:
+            return
+        self._timers.note(actor, partition_of(actor), sequence, wake)
+        if cell is None:
+            return
+        if cell.phase in (Phase.READY, Phase.COLD):
+            self._loading.want(cell, self.era)
+        else:
+            cell.era = _NO_ERA
+
+    # What the parts report
+
+    def _loaded(self, cell: Cell) -> None:
+        cell.used_at = asyncio.get_running_loop().time()
+        if cell.era == _NO_ERA and cell.partition in self.owned:
+            self._loading.want(cell, self.era)  # there was news of it while it was read
+            return
+        self._note_wake(cell)
+        self._settled(cell)
+
+    def _halt(self, cell: Cell, error: Exception) -> None:
+        """Stop this actor: the log contradicts itself, and guessing would make it worse."""
+        self.halts += 1
+        cell.phase = Phase.HALTED
+        cell.memory = None
+        cell.halted_by = f"{getattr(error, 'code', 'internal')}: {error}"
+        log.error("actor_halted", actor=cell.actor, reason=cell.halted_by)
+        refusal = encode_refusal("log_halted", cell.halted_by, "ours")
+        while cell.mailbox:
+            self._turn_away(cell.mailbox.popleft(), refusal)
+        if cell.partition not in self.owned:
+            self._drop(cell)
+
+    def _note_wake(self, cell: Cell) -> None:
+        memory = cell.memory
+        if memory is not None:
+            self._timers.note(cell.actor, cell.partition, memory.sequence, memory.wake())
+
+    def own(self, partitions: frozenset[int]) -> None:
+        """Our share has changed: let go of what is no longer ours, and learn the timers of what now is."""
+        gained, lost = partitions - self.owned, self.owned - partitions
+        self.owned = partitions
+        new = self._timers.keep(partitions if self._timed else ())
+        if lost:
+            for cell in [cell for cell in self.cells.values() if cell.partition in lost]:
+                cell.era = _NO_ERA  # should it be ours again before it is let go: others have acted in our place
+                if cell.phase in (Phase.READY, Phase.COLD, Phase.HALTED):
+                    self._let_go(cell)
+        if gained:
+            self.tasks.start(self._check_again(gained, ground.APPEND_TIMEOUT_MS), lasting=True)
+        if new:
+            self.tasks.start(self._learn_timers(new), lasting=True)
+        log.info("partitions_changed", host=self.name, owned=len(partitions), gained=len(gained), lost=len(lost))
+
+    def doubt_all(self) -> None:
+        """Others may have acted in our place: every actor is checked against the log before its next turn."""
+        self.era += 1
+
+    def resume(self) -> None:
+        if self._ready or self._units:
+            self._commit_soon()
+
+    async def _check_again(self, partitions: frozenset[int], delay_ms: int) -> None:
+        """Commits of the one before us may have landed after we read an actor in: look once more when that is over."""
+        await asyncio.sleep(delay_ms / 1000)
+        for cell in self.cells.values():
+            if cell.partition in partitions:
+                cell.era = _NO_ERA
+
+    def heard_again(self, after: int) -> None:
+        """We, or a host that was lost, were away from that sequence on: others may have committed to actors of ours."""
+        self.doubt_all()
+        self.tasks.start(self._check_again(self.owned, ground.APPEND_TIMEOUT_MS), lasting=True)
+        if self._timed:
+            self.tasks.start(self._relearn_timers(after), lasting=True)
+
+    async def _relearn_timers(self, after: int) -> None:
+        number = self._hold(after)
+        await self._insist(lambda: self._timers.scan(after, self.owned))
+        await self._scan_again(after)
+        del self._in_flight[number]
+
+    async def _learn_timers(self, partitions: list[int]) -> None:
+        through = await self._insist(lambda: self._timers.learn(partitions))
+        if through is not None:
+            number = self._hold(through)
+            await self._scan_again(through)
+            del self._in_flight[number]
+
+    async def _scan_again(self, after: int) -> None:
+        """What was on its way when the log was read has landed by then, or never will."""
+        await asyncio.sleep(ground.APPEND_TIMEOUT_MS / 1000)
+        await self._insist(lambda: self._timers.scan(after, self.owned))
+
+    async def _insist(self, read: Callable[[], Awaitable[T]]) -> T | None:
+        """Read from the log until it answers; None when it contradicts itself."""
+        while True:
+            try:
+                return await read()
+            except LogHalted as halt:
+                log.error("timers_halted", code=halt.code, detail=str(halt))  # noqa: TRY400  # its place tells nothing
+                return None
+            except LogError as error:
+                log.warning("log_out_of_reach", code=error.code, detail=str(error))
+                await asyncio.sleep(self.limits.retry_log_ms / 1000)
+
+    def known_through(self) -> int:
+        """Every commit of our actors up to here has been noted."""
+        return min(chain(self._in_flight.values(), self._promised_at.values()), default=self.log_end)
+
+    async def _keep_pages(self) -> None:
+        while True:
+            await asyncio.sleep(_PAGES_EVERY_MS / 1000)
+            if self._presence.sure():
+                await self._timers.save(self.known_through())
+
+    def _let_go(self, cell: Cell) -> None:
+        """The cell's partition is not ours any more: whoever waits must ask its new owner."""
+        while cell.mailbox:
+            self._turn_away(cell.mailbox.popleft(), _MOVED)
+        self._shelve(cell)
+        self._drop(cell)
+
+    def _shelve(self, cell: Cell) -> None:
+        data = self._shelving.take(cell)
+        if data is not None:
+            self.tasks.start(self._shelving.put(cell.actor, data))
+
+    def _drop(self, cell: Cell) -> None:
+        if self.cells.get(cell.actor) is cell:  # otherwise it was let go of before, and another has taken its place
+            del self.cells[cell.actor]
+            self._let_go_of.set()
+
+    def _turn_away(self, letter: Letter | Request, refusal: msgspec.Raw) -> None:
+        if isinstance(letter, Letter):
+            self.outbox.add(letter, False, 0, refusal)
+        elif not letter.outcome.done():
+            letter.outcome.set_result(refusal)
+
+    # Answers out
+
+    @property
+    def _busy(self) -> msgspec.Raw:
+        retry = self.limits.busy_retry_ms
+        return encode_refusal("busy", "more is waiting here than can be answered soon", "busy", retry)
+
+    async def _answer_again(self, cell: Cell, letter: Letter, sequence: int) -> None:
+        """A command that was decided before: its first answer, as the log has it. Any other would be a lie, so without
+        the log there is none."""
+        while asyncio.get_running_loop().time() < letter.deadline:
+            try:
+                recorded = await self.events.at(sequence)
+                assert recorded is not None, "a commit that was acknowledged can be read"
+                first = first_answer(cell.decider, recorded, letter.envelope.id)
+            except LogHalted as halt:
+                self.outbox.add(letter, False, 0, encode_refusal("log_halted", str(halt), "ours"))
+                return
+            except LogError as error:
+                log.warning("log_out_of_reach", code=error.code, detail=str(error), actor=cell.actor)
+                await asyncio.sleep(self.limits.retry_log_ms / 1000)
+            else:
+                self.outbox.add(letter, True, sequence, first.reply)
+                return
+
+    def counts(self) -> dict[str, int]:
+        """What a beat tells of this host."""
+        return {
+            "actors": len(self.cells),
+            "busy": self.busy,
+            "commands": self.commands,
+            "commits": self.commits,
+            "conflicts": self.conflicts,
+            "failed_tasks": self.tasks.failed,
+            "halts": self.halts,
+            "snapshots": self._shelving.saved,
+            "transactions": self.transactions.landed,
+            "unknown": self.unknown,
+            **self._timers.counts(),
+        }
+
+
+_NO_ERA = -1
+_PAGES_EVERY_MS = 2_000
+_HAND_OVER_WITHIN_MS = 500
+_FINISH_WITHIN_MS = 3_000
+_TICK = msgspec.Raw(encode_command(TICK))
+_MOVED = encode_refusal("moved", "another host owns this actor now", "busy", 0)

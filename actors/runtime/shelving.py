@@ -1,0 +1,117 @@
+"""Snapshots and passivation: what keeps activation cheap and memory bounded.
+
+An actor is put on the shelf when it has committed and then been quiet for a while, when its commits since the
+last snapshot outgrow that snapshot (so that writing snapshots costs a bounded share of writing commits), and when
+it leaves the host. A snapshot is made between commits only, so it always stands on an acknowledged one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+
+from actors.runtime.cell import Cell, Phase
+from actors.runtime.limits import HostLimits
+from events import limits as ground
+from events.errors import BusError, LogError
+from events.shelf import Shelf
+
+log = structlog.get_logger(__name__)
+
+UNSAVED_MIN: Final = 2
+"""One commit behind a snapshot, or behind nothing, costs activation no reading: see `loading`."""
+
+
+class Shelving:
+    def __init__(self, shelf: Shelf, limits: HostLimits) -> None:
+        self._shelf = shelf
+        self._limits = limits
+        self._changed: dict[Cell, float] = {}
+        """Cells with commits that no snapshot holds, in the order of their last commit, and when that was."""
+        self._commits_since_sweep = 0
+        self.saved = 0
+        self.too_large = 0
+
+    def changed(self, cell: Cell, now: float) -> None:
+        """The cell has committed."""
+        self._commits_since_sweep += 1
+        self._changed.pop(cell, None)
+        self._changed[cell] = now
+
+    def outgrown(self, cell: Cell) -> bool:
+        return cell.bytes_since_snapshot > max(self._limits.snapshot_bytes_min, cell.snapshot_bytes)
+
+    def take(self, cell: Cell) -> bytes | None:
+        """The cell's snapshot, if it has one worth giving: a memory of acknowledged commits, with nothing in flight."""
+        if cell.unsaved < UNSAVED_MIN or cell.memory is None or cell.phase is not Phase.READY:
+            return None
+        self._changed.pop(cell, None)
+        cell.unsaved = 0
+        cell.bytes_since_snapshot = 0
+        try:
+            data = cell.memory.snapshot()
+        except Exception:  # a bug in a decider: a state that can't be written. Its actors are replayed from the log
+            log.exception("snapshot_failed", actor=cell.actor)
+            return None
+        cell.snapshot_bytes = len(data)
+        if len(data) > ground.SHELF_ITEM_BYTES_MAX:
+            self.too_large += 1
+            return None
+        return data
+
+    async def put(self, actor: str, data: bytes) -> None:
+        try:
+            await self._shelf.put(actor, data)
+            self.saved += 1
+        except (LogError, BusError) as error:  # a cache: the log has it all
+            log.warning("snapshot_not_saved", actor=actor, code=error.code, detail=str(error))
+
+    async def save(self, cell: Cell) -> None:
+        data = self.take(cell)
+        if data is not None:
+            await self.put(cell.actor, data)
+
+    async def save_quiet(self, now: float) -> None:
+        """Put on the shelf who has been quiet long enough, up to a bound."""
+        quiet_before = now - self._limits.snapshot_when_quiet_ms / 1000
+        busy = self._commits_since_sweep > self._limits.snapshots_per_sweep_when_busy
+        self._commits_since_sweep = 0
+        at_most = self._limits.snapshots_per_sweep_when_busy if busy else self._limits.snapshots_per_sweep_max
+        quiet: list[Cell] = []
+        for cell, changed_at in self._changed.items():
+            if changed_at > quiet_before or len(quiet) == at_most:
+                break
+            quiet.append(cell)
+        for cell in quiet:
+            self._changed.pop(cell, None)
+            if cell.unsaved < UNSAVED_MIN:
+                continue  # it forgot, or was saved on another occasion
+            if cell.phase is not Phase.READY:
+                self._changed[cell] = now  # it is at it again: later
+                continue
+            await self.save(cell)
+
+    async def save_all(self, cells: Iterable[Cell]) -> None:
+        for cell in cells:
+            await self.save(cell)
+
+    async def sweep(self, cells: dict[str, Cell], drop: Callable[[Cell], None]) -> None:
+        """For ever: save who is quiet, and let go of who is idle."""
+        loop = asyncio.get_running_loop()
+        idle_s = self._limits.passivate_after_ms / 1000
+        look_for_idle_at = loop.time()
+        while True:
+            await asyncio.sleep(self._limits.sweep_every_ms / 1000)
+            now = loop.time()
+            await self.save_quiet(now)
+            if now < look_for_idle_at:
+                continue
+            look_for_idle_at = now + min(5.0, idle_s / 4)
+            idle = [cell for cell in cells.values() if now - cell.used_at > idle_s and not cell.mailbox]
+            for cell in idle:
+                await self.save(cell)
+                if cell.phase in (Phase.READY, Phase.COLD) and not cell.mailbox and now - cell.used_at > idle_s:
+                    drop(cell)

@@ -1,0 +1,79 @@
+"""What every test can ask for. A test that is `async def` runs on a uvloop of its own, and so do its fixtures: a
+fixture that needs to await asks for `runner` and calls `runner.run(…)`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from events.nats.server import NatsServer, free_port
+
+pytest.register_assert_rewrite("tests.contracts", "tests.support")
+
+TEST_TIMEOUT_S = 120
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        yield runner
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+        item.fixturenames.insert(0, "runner")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.function):
+        return None
+    wanted = inspect.signature(pyfuncitem.function).parameters
+    arguments = {name: value for name, value in pyfuncitem.funcargs.items() if name in wanted}
+
+    async def bounded() -> None:
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            await pyfuncitem.obj(**arguments)
+
+    loop: asyncio.Runner = pyfuncitem.funcargs["runner"]  # type: ignore[assignment]  # put there by the fixture
+    loop.run(bounded())
+    return True
+
+
+@pytest.hookimpl
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests measured or counted, and noted in their `user_properties`."""
+    noted = [
+        (report, report.user_properties) for report in terminalreporter.getreports("passed") if report.when == "call"
+    ]
+    if any(properties for _, properties in noted):
+        terminalreporter.section("measured")
+    for report, properties in noted:
+        for what, value in properties:
+            terminalreporter.write_line(f"{value:>10}  {what} ({report.nodeid.partition('@')[0]})")
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One server for all tests that leave it running. They delete the streams that they make."""
+    with asyncio.Runner() as runner:
+        server = NatsServer(tmp_path_factory.mktemp("nats"), port=free_port(), monitoring_port=free_port())
+        runner.run(server.start())
+        yield server
+        runner.run(server.stop())
+
+
+@pytest.fixture
+def own_server(runner: asyncio.Runner, tmp_path: Path) -> Iterator[NatsServer]:
+    """A server that the test may stop, kill, pause and start again."""
+    server = NatsServer(tmp_path / "nats", port=free_port(), monitoring_port=free_port())
+    runner.run(server.start())
+    yield server
+    server.resume()
+    runner.run(server.kill())

@@ -1,0 +1,34 @@
+"""Law 7. Once: a command that is retried with its id, after any crash, has one effect and gives the first answer again.
+
+An id is decided at most once in each actor. Everybody who was told *accepted* for an id, whenever they asked, was told
+the same: the answer that its commit records, which law 5 compares.
+
+A refusal is an answer of its own time: it writes nothing, and may be followed by an acceptance when the same is asked
+again. But whoever asked only once, in one message, and was refused by a rule, must not find it done after all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.laws.history import History
+
+
+def breaches(history: History) -> Iterator[str]:
+    for (actor, id), found in history.decided.items():
+        if len(found) > 1:
+            yield f"{id} was done {len(found)} times in {actor}: at {[recorded.sequence for recorded, _ in found]}"
+    told: dict[str, tuple[int, Any]] = {}
+    for call in history.answered():
+        if call.id in history.actors_of:
+            answer = (call.sequence, call.reply)
+            first = told.setdefault(call.id, answer)
+            if first != answer:
+                yield f"{call.id} was told {first}, and later {answer}"
+    times = Counter(call.id for call in history.record.calls)
+    for call in history.record.calls:
+        refused_by_rule = call.outcome == "refused" and call.fault == "caller"
+        if refused_by_rule and times[call.id] == 1 and call.messages == 1 and call.id in history.actors_of:
+            yield f"{call.id} was refused ({call.code}), and done all the same in {list(history.actors_of[call.id])}"

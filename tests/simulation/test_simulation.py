@@ -1,0 +1,41 @@
+"""The system keeps its laws, whatever happens to it: a thousand seeds, each a storm of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from actors.simulation import storm, weather
+from tests.simulation.conftest import FAULTS, SEEDS
+from tests.simulation.runs import judged, told
+
+CHUNKS = 25
+CHUNK_SEEDS = 40
+"""Together a thousand. In chunks, so that several processes share them; every failing seed of a chunk is told."""
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_law_holds_in_every_run(chunk: int, record_property: Callable[[str, object], None]) -> None:
+    """No seed breaks a law."""
+    runs_with: Counter[str] = Counter()
+    failures = []
+    for seed in range(chunk * CHUNK_SEEDS, (chunk + 1) * CHUNK_SEEDS):
+        verdict = judged(seed)
+        runs_with.update(verdict.record.occurred.keys())
+        if verdict.breaches:
+            failures.append(told(verdict))
+    record_property(SEEDS, CHUNK_SEEDS)
+    record_property(FAULTS, dict(runs_with))
+    assert not failures, "\n" + "\n".join(failures)
+
+
+def test_every_kind_of_fault_occurs() -> None:
+    """Each fault that can be drawn is really done to somebody, within a few hundred seeds."""
+    missing = set(storm.KINDS) | set(weather.RATES) - {"call_stalls"}
+    seed = -1
+    while missing and seed > -300:
+        missing -= set(judged(seed).record.occurred)
+        seed -= 1
+    assert not missing

@@ -1,0 +1,51 @@
+"""The command line. Each command is a file of its own here; a new one is one line below."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tidegate.cli.commands import commands
+from tidegate.cli.config import config
+from tidegate.cli.doctor import doctor
+from tidegate.cli.down import down
+from tidegate.cli.host import host
+from tidegate.cli.log import log_app
+from tidegate.cli.send import send
+from tidegate.cli.shared import add
+from tidegate.cli.status import status
+from tidegate.cli.up import up
+from tidegate.cli.version import print_version, version
+
+app = typer.Typer(
+    name="tidegate",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they print the values of variables, which may be personal
+)
+
+
+@app.callback()
+def tidegate(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A fair, provable queue in front of a rush, and an inventory that cannot be double-booked."""
+
+
+add(app, up)
+add(app, down)
+add(app, status)
+add(app, send)
+add(app, commands)
+app.add_typer(log_app)
+add(app, host)
+add(app, config)
+add(app, doctor)
+add(app, version)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,163 @@
+"""What all commands share: options, output, errors and exit codes.
+
+A command is a plain function, sync or async, that takes an `Invocation` first and its own typer parameters
+after it; its docstring is its help. `add` makes it known, gives it the common options, and sees to its errors:
+
+    async def status(call: Invocation, watch: Annotated[bool, Option(help="Keep looking.")] = False) -> None:
+        \"""Show hosts, partitions and rates.\"""
+        ...
+
+Standard output is for the answer, and with --json nothing but JSON. Logs, progress and errors go to standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from rich.console import Console
+
+from events.errors import BadName, LogHalted, TidegateError
+from tidegate import logs
+from tidegate.config import BadSetting, Flag, Loaded, Settings, load
+
+
+class ExitCode(IntEnum):
+    """What a command's end tells the shell."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CORRUPT = 3
+    """The log contradicts itself, or what was acknowledged."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One run of one command: the settings in force, and where its answer goes."""
+
+    loaded: Loaded
+    json: bool = False
+    out: Console = field(default_factory=lambda: Console(highlight=False))
+    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    def answer(self, data: Any) -> None:
+        """Print `data` as one line of JSON on standard output."""
+        typer.echo(orjson.dumps(data))
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Read settings from this file instead of ./tidegate.toml."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change any setting, for example nats.port=4222. May be repeated."),
+]
+DataDirOption = Annotated[str | None, typer.Option("--data-dir", metavar="PATH", help="The setting data_dir.")]
+LogLevelOption = Annotated[
+    str | None, typer.Option("--log-level", metavar="LEVEL", help="The setting log.level: debug, info, warning, error.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+COMMON: Final = tuple(
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+    for name, option, default in (
+        ("config_file", ConfigOption, None),
+        ("changes", SetOption, None),
+        ("data_dir", DataDirOption, None),
+        ("log_level", LogLevelOption, None),
+        ("as_json", JsonOption, False),
+    )
+)
+
+
+def add(app: typer.Typer, command: Callable[..., Any], name: str | None = None) -> None:
+    """Make `command` known to `app`, under its own name (`_` becomes `-`) unless another is given."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in list(signature.parameters.values())[1:]
+    ]
+
+    @functools.wraps(command)
+    def run(
+        *,
+        config_file: Path | None,
+        changes: list[str] | None,
+        data_dir: str | None,
+        log_level: str | None,
+        as_json: bool,
+        **arguments: Any,
+    ) -> None:
+        try:
+            call = Invocation(load(config_file, flags=_flags(changes, data_dir, log_level)), as_json)
+            logs.setup(call.settings.log)
+            ending = command(call, **arguments)
+            if inspect.iscoroutine(ending):
+                _run_async(ending)
+        except TidegateError as error:
+            report(error, as_json=as_json)
+            raise typer.Exit(exit_code(error)) from error
+
+    run.__signature__ = signature.replace(parameters=[*own, *COMMON])  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {}  # the signature says it all, resolved
+    app.command(name)(run)
+
+
+def exit_code(error: TidegateError) -> ExitCode:
+    match error:
+        case LogHalted():
+            return ExitCode.CORRUPT
+        case BadSetting() | BadName():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.FAILED
+
+
+def report(error: TidegateError, *, as_json: bool) -> None:
+    """Say on standard error what went wrong, and what to do next."""
+    if as_json:
+        said = {"error": {"code": error.code, "detail": str(error), "next_step": error.next_step}}
+        typer.echo(orjson.dumps(said), err=True)
+        return
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"error[{error.code}]: ", style="bold red", end="")
+    console.print(str(error))
+    if error.next_step:
+        console.print(f"  next: {error.next_step}")
+
+
+def _flags(changes: list[str] | None, data_dir: str | None, log_level: str | None) -> list[Flag]:
+    flags = []
+    for change in changes or ():
+        key, equals, text = change.partition("=")
+        if not equals:
+            raise BadSetting(f"--set {change}: expected KEY=VALUE")
+        flags.append(Flag(f"--set {key}", key, text))
+    if data_dir is not None:
+        flags.append(Flag("--data-dir", "data_dir", data_dir))
+    if log_level is not None:
+        flags.append(Flag("--log-level", "log.level", log_level))
+    return flags
+
+
+def _run_async(work: Coroutine[Any, Any, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(work)
+    else:
+        import uvloop
+
+        uvloop.run(work)

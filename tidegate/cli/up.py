@@ -1,0 +1,143 @@
+"""`tidegate up`: the whole system on this machine, in one command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from events.clock import iso, system_clock
+from tidegate.cli.shared import Invocation
+from tidegate.config import Settings
+
+KILLED = 130
+
+
+async def up(
+    call: Invocation,
+    runtime: Annotated[
+        Literal["ray", "process"] | None, typer.Option(help="What hosts actors, as the setting runtime.")
+    ] = None,
+    hosts: Annotated[int | None, typer.Option(help="How many hosts, as hosts.count.", min=1, max=64)] = None,
+    nats_port: Annotated[int | None, typer.Option(help="As nats.port; 0 chooses.", min=0, max=65_535)] = None,
+    monitor_port: Annotated[int | None, typer.Option(help="As nats.monitor_port.", min=0, max=65_535)] = None,
+) -> None:
+    """Start everything on this machine, and keep it running until Ctrl-C.
+
+    Data is kept in the data folder. Killed at any point, the next `up` recovers. Servers that are named in the settings
+    (nats.urls, ray.address) are used instead of started. When both are, hosts stay on the Ray cluster and this ends.
+    """
+    from tidegate.stack import running
+
+    settings = _changed(call.settings, runtime, hosts, nats_port, monitor_port)
+    teller = Teller(call)
+    work = asyncio.current_task()
+    assert work is not None
+    _on_signals(work, teller)
+    try:
+        with teller.busy("starting") as started:
+            async with running(settings, teller) as stack:
+                started()
+                teller.where_to_look(settings, kept=stack.kept)
+                if stack.kept:
+                    await stack.watch()
+    except asyncio.CancelledError:
+        if not teller.told_to_stop:
+            raise
+        teller("down", "Everything stopped.")
+
+
+class Teller:
+    """Tells what happens: a line for people, a JSON object for programs, as it happens."""
+
+    def __init__(self, call: Invocation) -> None:
+        self._call = call
+        self.told_to_stop = False
+
+    def __call__(self, event: str, text: str, *, wrong: bool = False, **about: Any) -> None:
+        if self._call.json:
+            self._call.answer({"event": event, "at": iso(system_clock()), "wrong": wrong, "text": text, **about})
+            sys.stdout.flush()
+        else:
+            mark = "[bold red]![/]" if wrong else "[green]✓[/]"
+            self._call.out.print(f"{mark} {escape(text)}", soft_wrap=True)
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[Callable[[], None]]:
+        """On a terminal, something moves until the function that is given is called, or the block ends."""
+        if self._call.json or not self._call.out.is_terminal:
+            yield lambda: None
+            return
+        with self._call.out.status(doing) as moving:
+            yield moving.stop
+
+    def where_to_look(self, settings: Settings, *, kept: bool) -> None:
+        if self._call.json:
+            return
+        me = spelled_command(sys.argv[0], os.environ)
+        folder = "" if settings.data_dir == Path(".tidegate") else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+        lines = [
+            f"data and logs in [bold]{escape(str(settings.data_dir))}[/]. Try, in another terminal:",
+            f"  {me} status{folder}",
+            f"  {me} send list_resources{folder}",
+            f"  {me} send put_resource id=studio-west time_zone=Europe/Paris capacity=2{folder}",
+            f"  {me} log tail{folder}",
+            "Ctrl-C stops everything." if kept else f"Hosts stay on the Ray cluster; {me} down{folder} stops them.",
+        ]
+        self._call.out.print("\n".join(lines), soft_wrap=True)
+
+
+def spelled_command(program: str, environ: Mapping[str, str]) -> str:
+    """How this program is called from here: by its name when that leads to it, else by its path."""
+    found = shutil.which("tidegate", path=environ.get("PATH"))
+    if Path(program).name != "tidegate":
+        return f"{Path(sys.executable).name} -m tidegate"
+    if found is not None and Path(found).resolve() == Path(program).resolve():
+        return "tidegate"
+    path = Path(program).absolute()
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+
+
+def _on_signals(work: asyncio.Task[Any], teller: Teller) -> None:
+    """The first Ctrl-C or SIGTERM stops in order; a second one ends at once, and the next start recovers."""
+
+    def stop() -> None:
+        if teller.told_to_stop:
+            teller("killed", "Ended at once; the next start recovers.", wrong=True)
+            os._exit(KILLED)
+        teller.told_to_stop = True
+        teller("stopping", "Stopping; once more ends at once.")
+        work.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _changed(
+    settings: Settings,
+    runtime: Literal["ray", "process"] | None,
+    hosts: int | None,
+    port: int | None,
+    monitor: int | None,
+) -> Settings:
+    replace = msgspec.structs.replace
+    if runtime is not None:
+        settings = replace(settings, runtime=runtime)
+    if hosts is not None:
+        settings = replace(settings, hosts=replace(settings.hosts, count=hosts))
+    if port is not None:
+        settings = replace(settings, nats=replace(settings.nats, port=port))
+    if monitor is not None:
+        settings = replace(settings, nats=replace(settings.nats, monitor_port=monitor))
+    return settings

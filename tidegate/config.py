@@ -1,0 +1,328 @@
+"""Configuration: one typed object, and where each of its values came from.
+
+    default  <  file (tidegate.toml)  <  TIDEGATE_* environment  <  command line
+
+Every setting is declared once, below, with its type, range, default and a sentence. From that follow its key
+(`nats.port`), its variable (`TIDEGATE_NATS_PORT`), its place in the file and the listing of `tidegate config`.
+Lists are TOML arrays in the file, and separated by commas elsewhere.
+
+Nothing is ignored: an unknown key, a wrong type or a value out of range refuses the start and names its
+source. A setting that silently does nothing is worse than none. (Kubernetes invents variables for a service
+called `tidegate`: set `enableServiceLinks: false` there.)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from events.errors import TidegateError
+
+FILE_NAME: Final = "tidegate.toml"
+FILE_VARIABLE: Final = "TIDEGATE_CONFIG"
+PREFIX: Final = "TIDEGATE_"
+DEFAULT: Final = "default"
+
+IDENTIFIER: Final = r"\A[a-z0-9][a-z0-9_-]{0,63}\Z"
+"""The grammar of `events.names.identifier`, as a pattern for a type."""
+
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
+ServerUrl: TypeAlias = Annotated[str, Meta(pattern=r"\A(nats|tls)://[^\s,]+\Z")]
+HttpUrl: TypeAlias = Annotated[str, Meta(pattern=r"\Ahttps?://[^\s,]+\Z")]
+
+
+class BadSetting(TidegateError):
+    """A setting that cannot be: unknown, of the wrong type, out of range, or at odds with another."""
+
+    code = "bad_setting"
+    next_step = "mend it where it was set; `tidegate config` lists every setting, its meaning and its default"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of a group of settings."""
+
+
+class NatsSettings(Section, frozen=True):
+    urls: Annotated[
+        tuple[ServerUrl, ...],
+        Meta(description="NATS servers to connect to, nats://… or tls://…; empty starts the embedded one."),
+    ] = ()
+    port: Annotated[Port, Meta(description="Where the embedded server takes clients; 0 chooses a free port.")] = 0
+    monitor_port: Annotated[
+        Port, Meta(description="Where the embedded server answers monitoring requests; 0 chooses a free port.")
+    ] = 0
+    monitor_urls: Annotated[
+        tuple[HttpUrl, ...],
+        Meta(description="Monitoring addresses of the servers in nats.urls, to verify that they fsync every write."),
+    ] = ()
+    stream: Annotated[str, Meta(description="The stream that keeps the log.", pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")] = (
+        "log"
+    )
+    replicas: Annotated[
+        Literal[1, 3, 5], Meta(description="On how many servers each commit is stored; more than 1 needs a cluster.")
+    ] = 1
+    max_bytes: Annotated[
+        int, Meta(description="Where the log is full and refuses writes, in bytes; 0 means the disk decides.", ge=0)
+    ] = 0
+
+
+class HostsSettings(Section, frozen=True):
+    count: Annotated[
+        int, Meta(description="How many actor hosts the embedded stack starts; each is a process.", ge=1, le=64)
+    ] = msgspec.field(default_factory=lambda: min(2, cores()))
+
+
+class RaySettings(Section, frozen=True):
+    address: Annotated[
+        str,
+        Meta(
+            description="The Ray cluster to join, `auto` or host:port; empty starts Ray on this machine.",
+            pattern=r"\A(auto|[^\s:/]+:\d{1,5}|)\Z",
+        ),
+    ] = ""
+    object_store_mb: Annotated[
+        int,
+        Meta(description="Shared memory of an embedded Ray, in megabytes; commands don't use it.", ge=79, le=65_536),
+    ] = 80
+
+
+class LogSettings(Section, frozen=True):
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "human", "json"],
+        Meta(description="How log lines look; auto means for people on a terminal and JSON elsewhere."),
+    ] = "auto"
+
+
+class Settings(Section, frozen=True):
+    """All settings. Read with `load`; handed down as a whole or in parts, never looked up from afar."""
+
+    org: Annotated[
+        str, Meta(description="The organisation that commands are for when none is named.", pattern=IDENTIFIER)
+    ] = "demo"
+    data_dir: Annotated[
+        Path, Meta(description="Where the embedded stack keeps everything, relative to the working directory.")
+    ] = Path(".tidegate")
+    runtime: Annotated[
+        Literal["ray", "process"],
+        Meta(description="What runs the hosts: Ray, or plain processes (for small machines)."),
+    ] = "ray"
+    nats: NatsSettings = NatsSettings()
+    hosts: HostsSettings = msgspec.field(default_factory=HostsSettings)
+    ray: RaySettings = RaySettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the NATS server is ours to start and stop."""
+        return not self.nats.urls
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What is known of one setting before anyone gives it a value."""
+
+    key: str
+    type: Any
+    default: Any
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.key.upper().replace(".", "_")
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """A value from the command line. `name` is what the user typed, for error messages."""
+
+    name: str
+    key: str
+    text: str
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The settings in force, and by key where each came from: `default`, a file, a variable or a flag."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def value(self, key: str) -> Any:
+        """The value of one setting as plain data, fit for any screen."""
+        value: Any = self.settings
+        for name in key.split("."):
+            value = getattr(value, name)
+        return shown(value)
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load(file: Path | None = None, environ: Mapping[str, str] | None = None, flags: Iterable[Flag] = ()) -> Loaded:
+    """The settings in force; `BadSetting` when any source says something that cannot be.
+
+    `file` must exist when it is named, here or by TIDEGATE_CONFIG; otherwise ./tidegate.toml is read if it is there.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(SETTINGS, DEFAULT)
+    for key, value, source in (*_from_file(file, environ), *_from_environment(environ), *_from_flags(flags)):
+        values[key] = value
+        sources[key] = source
+    settings = _assemble(Settings, values)
+    _check_relations(settings, sources)
+    return Loaded(settings, sources)
+
+
+def shown(value: Any) -> Any:
+    """`value` as plain data with the credentials of any address left out."""
+    if isinstance(value, tuple):
+        return [shown(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return without_credentials(value) if isinstance(value, str) else value
+
+
+def without_credentials(text: str) -> str:
+    """`nats://user:secret@host` as `nats://·····@host`."""
+    return re.sub(r"(?<=://)[^/\s,]*@", "·····@", text)
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> Iterator[tuple[str, Any, str]]:
+    named = file or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    path = named or Path(FILE_NAME)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        if named is None:
+            return
+        raise BadSetting(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path}: cannot be read: {error}") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(f"{path}: is not TOML: {error}") from error
+    for key, value in _flatten(tables):
+        source = f"{path}: {key}"
+        yield key, _convert(_known(key, source), value, source, strict=True), str(path)
+
+
+def _flatten(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tables.items():
+        key = prefix + name
+        if isinstance(value, dict) and key in SECTIONS:
+            yield from _flatten(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any, str]]:
+    by_variable = {setting.variable: setting for setting in SETTINGS.values()}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        setting = by_variable.get(variable)
+        if setting is None:
+            raise BadSetting(f"{variable}: there is no such setting{_close(variable, by_variable)}")
+        yield setting.key, _convert_text(setting, environ[variable], variable), variable
+
+
+def _from_flags(flags: Iterable[Flag]) -> Iterator[tuple[str, Any, str]]:
+    for flag in flags:
+        yield flag.key, _convert_text(_known(flag.key, flag.name), flag.text, flag.name), flag.name
+
+
+def _known(key: str, source: str) -> Setting:
+    if key not in SETTINGS:
+        raise BadSetting(f"{source}: there is no setting {key!r}{_close(key, (*SETTINGS, *SECTIONS))}")
+    return SETTINGS[key]
+
+
+def _close(name: str, names: Iterable[str]) -> str:
+    close = get_close_matches(name, list(names), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _convert_text(setting: Setting, text: str, source: str) -> Any:
+    value: Any = text
+    if _is_list(setting.type):
+        value = [item.strip() for item in text.split(",") if item.strip()]
+    return _convert(setting, value, source, strict=False)
+
+
+def _convert(setting: Setting, value: Any, source: str, *, strict: bool) -> Any:
+    try:
+        return msgspec.convert(value, setting.type, strict=strict, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        given = without_credentials(repr(value))
+        raise BadSetting(f"{source}: {given} does not fit. {error}. {setting.key}: {setting.meaning}") from error
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str) and value.strip():
+        return Path(value).expanduser()
+    raise ValueError(f"Expected a path, got {value!r}")
+
+
+def _assemble(section: type[Section], values: Mapping[str, Any], prefix: str = "") -> Any:
+    given: dict[str, Any] = {}
+    for field in msgspec.structs.fields(section):
+        key = prefix + field.name
+        if _is_section(field.type):
+            given[field.name] = _assemble(field.type, values, f"{key}.")
+        elif key in values:
+            given[field.name] = values[key]
+    return section(**given)
+
+
+def _check_relations(settings: Settings, sources: Mapping[str, str]) -> None:
+    def refuse(key: str, why: str) -> NoReturn:
+        raise BadSetting(f"{key} (from {sources[key]}) {why}")
+
+    nats = settings.nats
+    if settings.embedded:
+        if nats.replicas > 1:
+            refuse("nats.replicas", f"asks for {nats.replicas} servers, but the embedded stack has one: set nats.urls")
+        if nats.monitor_urls:
+            refuse("nats.monitor_urls", "speaks of servers elsewhere: set nats.urls as well")
+        if nats.port and nats.port == nats.monitor_port:
+            refuse("nats.monitor_port", f"is {nats.port}, and so is nats.port: one port cannot be both")
+    if settings.ray.address and settings.runtime != "ray":
+        refuse("ray.address", f"names a Ray cluster, but the runtime is {settings.runtime}")
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _is_list(kind: Any) -> bool:
+    while hasattr(kind, "__metadata__"):
+        kind = kind.__origin__
+    return get_origin(kind) is tuple
+
+
+def _declared(section: type[Section], prefix: str = "") -> Iterator[Setting]:
+    hints = get_type_hints(section, include_extras=True)
+    for field in msgspec.structs.fields(section):
+        key = prefix + field.name
+        if _is_section(field.type):
+            yield from _declared(field.type, f"{key}.")
+            continue
+        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        meaning = next(mark.description for mark in hints[field.name].__metadata__[::-1] if mark.description)
+        yield Setting(key, hints[field.name], default, meaning)
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {setting.key: setting for setting in _declared(Settings)}
+SECTIONS: Final = frozenset(key.rpartition(".")[0] for key in SETTINGS if "." in key)

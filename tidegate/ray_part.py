@@ -1,0 +1,109 @@
+"""Hosts under Ray: on a Ray of our own, or on a cluster's.
+
+Ray starts a host's process again when it dies. What is left to the stack: starting a Ray of its own again, asking Ray
+about a host that stays silent, and having one made anew that Ray has given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from actors.runtime.serving import LEAVE_WITHIN_MS, HostAbout
+from events.errors import TidegateError
+from events.nats.reach import Reach
+from tidegate import ray_driver
+from tidegate.keeping import Pauses, StackHalted, Tell, start_again
+from tidegate.listening import Listening
+from tidegate.ray_driver import Level, ListHosts, StartHosts, StopHosts
+from tidegate.ray_head import RayHead
+
+SILENT_MS_MAX: Final = 6_000
+"""A host that is not heard for this long is asked about. Ray starts one again within a second or two."""
+STOP_TIMEOUT_S: Final = LEAVE_WITHIN_MS / 1000 + 15
+"""What leaving takes, and a process that asks for it."""
+ASK_AGAIN_MS: Final = 15_000
+_LOOK_EVERY_MS: Final = 250
+
+
+class Cluster:
+    """A Ray cluster that is there without us. `environment` is what a driver of it needs."""
+
+    def __init__(self, address: str, environment: Mapping[str, str]) -> None:
+        self.address: Final = address
+        self.environment: Final = environment
+
+
+class RayHosts:
+    """Hosts on `ray`: ours to keep when it is a `RayHead`. They write logs into `logs`, or where Ray likes if None."""
+
+    name = "hosts"
+
+    def __init__(
+        self, ray: RayHead | Cluster, names: Sequence[str], reach: Reach, tell: Tell, *, level: Level, logs: Path | None
+    ) -> None:
+        self._ray: Final = ray
+        self._names: Final = tuple(names)
+        self._reach: Final = reach
+        self._tell: Final = tell
+        self._level: Final[Level] = level
+        self._logs: Final = str(logs.absolute()) if logs is not None else ""
+
+    async def start(self) -> None:
+        ray = self._ray
+        await ray_driver.run(
+            StartHosts(ray.address, self._names, self._reach, self._level, self._logs), ray.environment
+        )
+
+    async def stop(self) -> None:
+        """Hosts leave in order; those of a Ray of our own that doesn't answer end with it."""
+        if isinstance(self._ray, Cluster) or self._ray.pid is not None:
+            await ray_driver.run(StopHosts(self._ray.address), self._ray.environment, STOP_TIMEOUT_S)
+
+    async def watch(self, listening: Listening, connected: Callable[[], bool]) -> None:
+        """`connected` says whether hosts could be heard at all."""
+        loop = asyncio.get_running_loop()
+        pauses = Pauses()
+        pauses.began()
+        ask_at = loop.time()
+        while True:
+            if isinstance(self._ray, RayHead) and self._ray.pid is None:
+                await self._start_ray_again(self._ray, pauses)
+                ask_at = loop.time() + ASK_AGAIN_MS / 1000
+            if not connected():
+                ask_at = max(ask_at, loop.time() + SILENT_MS_MAX / 1000)
+            silent = [name for name in self._names if listening.silent_ms(name) > SILENT_MS_MAX]
+            if silent and loop.time() >= ask_at:
+                await self._ask_about(silent)
+                ask_at = loop.time() + ASK_AGAIN_MS / 1000
+            await asyncio.sleep(_LOOK_EVERY_MS / 1000)
+
+    async def _start_ray_again(self, head: RayHead, pauses: Pauses) -> None:
+        async def all_of_it() -> None:
+            await head.start()
+            await self.start()
+
+        self._tell("part_lost", "Ray ended; starting it and its hosts again", wrong=True, part="ray")
+        await start_again("Ray", all_of_it, pauses, self._tell)
+        self._tell("part_back", f"Ray is back at {head.address}", part="ray", pid=head.pid)
+
+    async def _ask_about(self, silent: Sequence[str]) -> None:
+        """Raise when a host stays down for a reason; have it made anew when Ray no longer knows it."""
+        try:
+            known = {
+                host.name: host for host in await ray_driver.run(ListHosts(self._ray.address), self._ray.environment)
+            }
+            for name in silent:
+                host = known.get(name, HostAbout(name, False))
+                if host.failure:
+                    raise StackHalted(f"{name} stays down: {host.failure}")
+            if not set(silent) <= known.keys():
+                await self.start()
+        except StackHalted:
+            raise
+        except TidegateError as error:
+            self._tell(
+                "ray_does_not_answer", f"Ray does not answer: {error}", wrong=True, part="ray", reason=str(error)
+            )

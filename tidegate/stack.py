@@ -1,0 +1,240 @@
+"""The embedded stack: a NATS server, Ray or plain processes, and hosts, on this machine; started, watched, stopped.
+
+    lock the folder ─▶ end what a kill left ─▶ servers ─▶ open the log ─▶ hosts ─▶ wait until all partitions are owned
+
+Each step waits by asking. Stopping is the same backwards, in a bounded time. What is named in the settings (nats.urls,
+ray.address) is used instead of started, and not stopped. When nothing was started that has to be kept, there is nothing
+to watch: hosts on a cluster's Ray stay there by themselves until `tidegate down`.
+
+Killed at any point, the next start finds by the notes on disk (`parts`) what is still running, and ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import msgspec
+import structlog
+
+from actors.runtime.sender import Sender
+from events.clock import system_clock
+from events.errors import LogError, TidegateError
+from events.nats.ground import Ground, reached
+from events.nats.log import JetStreamLog
+from events.nats.reach import Reach
+from tidegate import run_file, seed
+from tidegate.config import Settings
+from tidegate.keeping import Tell, first_of
+from tidegate.leftovers import end_leftovers
+from tidegate.listening import Listening
+from tidegate.lock import only_one
+from tidegate.nats_part import NatsPart
+from tidegate.process_hosts import ProcessHosts
+from tidegate.ray_head import RayHead
+from tidegate.ray_part import Cluster, RayHosts
+
+log = structlog.get_logger(__name__)
+
+HOSTS_TIMEOUT_MS: Final = 60_000
+LOST_MS: Final = 1_000
+"""A host that is not heard for this long is said to be lost."""
+_LOOK_EVERY_MS: Final = 200
+
+
+class Stack:
+    """What runs, while it runs. Made by `running`."""
+
+    def __init__(self, settings: Settings, tell: Tell) -> None:
+        self.settings: Final = settings
+        self.names: Final = tuple(f"host-{number}" for number in range(1, settings.hosts.count + 1))
+        self.listening: Final = Listening()
+        self._tell: Final = tell
+        self._nats: NatsPart | None = None
+        self._head: RayHead | None = None
+        self._hosts: ProcessHosts | RayHosts | None = None
+        self._ground: Ground | None = None
+        self._known: dict[str, str] = {}
+        """The incarnation of each host that was last said to be here; empty for one that was said to be lost."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether anything was started here that has to be watched and stopped."""
+        return self._nats is not None or not isinstance(self._hosts, RayHosts) or self._head is not None
+
+    async def start(self, stops: AsyncExitStack) -> None:
+        """Start everything; what has to be stopped is pushed on `stops` before it is started."""
+        began = time.perf_counter()
+        settings = self.settings
+        await self._end_leftovers()
+        if settings.embedded:
+            self._nats = NatsPart(settings, self._tell)
+            stops.push_async_callback(self._stop, self._nats.name, self._nats)
+        if settings.runtime == "ray" and not settings.ray.address:
+            self._head = RayHead(settings.data_dir, settings.ray)
+            stops.push_async_callback(self._stop, "ray", self._head)
+        await self._start_servers(self._nats, self._head)
+        reach = self._nats.reach if self._nats is not None else run_file.external(settings)
+        self._ground = ground = await stops.enter_async_context(reached(reach, name="tidegate-up"))
+        reach = await self._open_log(ground, reach)
+        run_file.write(settings.data_dir, self._run(reach))
+        stops.callback(run_file.forget, settings.data_dir)
+        await self._start_hosts(reach, ground, stops)
+        if settings.org == seed.ORG:
+            await self._seed(ground)
+        self._tell("ready", f"everything runs, after {time.perf_counter() - began:.1f} s", hosts=list(self.names))
+
+    async def watch(self) -> None:
+        """Keep everything alive, without end. Raises what a person has to look at."""
+        assert self._hosts is not None
+        try:
+            async with asyncio.TaskGroup() as watching:
+                if self._nats is not None:
+                    watching.create_task(self._nats.watch())
+                if isinstance(self._hosts, RayHosts):
+                    watching.create_task(self._hosts.watch(self.listening, self._can_hear))
+                else:
+                    watching.create_task(self._hosts.watch())
+                watching.create_task(self._tell_of_hosts())
+        except* TidegateError as group:
+            raise first_of(group) from None
+
+    # Starting
+
+    async def _end_leftovers(self) -> None:
+        async for part in end_leftovers(self.settings.data_dir):
+            text = f"ended {part.name} ({part.pid}), which a killed run had left"
+            self._tell("leftover_ended", text, part=part.name, pid=part.pid)
+
+    async def _start_servers(self, nats: NatsPart | None, head: RayHead | None) -> None:
+        async def start_nats(part: NatsPart) -> None:
+            began = time.perf_counter()
+            await part.start()
+            server = part.server
+            text = f"nats-server at {server.url} ({_since(began)})"
+            self._tell("nats_started", text, url=server.url, monitor=server.monitor, pid=server.pid)
+
+        async def start_ray(ray: RayHead) -> None:
+            began = time.perf_counter()
+            await ray.start()
+            self._tell("ray_started", f"Ray at {ray.address} ({_since(began)})", address=ray.address, pid=ray.pid)
+
+        if nats is not None:
+            nats.server.directory.parent.mkdir(parents=True, exist_ok=True)
+        starting = [start_nats(nats)] if nats is not None else []
+        starting += [start_ray(head)] if head is not None else []
+        try:
+            async with asyncio.TaskGroup() as together:
+                for one in starting:
+                    together.create_task(one)
+        except* TidegateError as group:
+            raise first_of(group) from None
+
+    async def _open_log(self, ground: Ground, reach: Reach) -> Reach:
+        """Open the log, or make it. From here on everybody means this very one."""
+        events: JetStreamLog = await ground.log(create=True)
+        head = await events.head()
+        if self.settings.embedded and reach.identity is None:
+            run_file.promise(self.settings.data_dir, events.identity)
+        text = f"log {reach.stream!r} is safe to write to, at sequence {head.last}"
+        self._tell("log_opened", text, sequence=head.last, bytes=head.bytes, identity=events.identity)
+        return msgspec.structs.replace(reach, identity=events.identity)
+
+    async def _start_hosts(self, reach: Reach, ground: Ground, stops: AsyncExitStack) -> None:
+        began = time.perf_counter()
+        settings = self.settings
+        await self.listening.start(ground.bus)
+        stops.push_async_callback(self.listening.stop)
+        if settings.runtime == "ray":
+            ray = self._head or Cluster(settings.ray.address, os.environ)
+            logs = settings.data_dir / "logs" if self._head is not None else None
+            hosts = RayHosts(ray, self.names, reach, self._tell, level=settings.log.level, logs=logs)
+            self._hosts = hosts
+            if self.kept:
+                stops.push_async_callback(self._stop, "hosts", hosts)
+            await hosts.start()
+        else:
+            processes = ProcessHosts(settings.data_dir, self.names, settings.log, self._tell)
+            self._hosts = processes
+            stops.push_async_callback(self._stop, "hosts", processes)
+            await processes.start()
+        await self.listening.all_here(ground.bus, self.names, HOSTS_TIMEOUT_MS)
+        self._known = {name: self.listening.hosts[name].beat.incarnation for name in self.names}
+        text = f"{len(self.names)} hosts own all partitions ({_since(began)})"
+        self._tell("hosts_started", text, hosts=list(self.names), runtime=settings.runtime)
+
+    async def _seed(self, ground: Ground) -> None:
+        sender = Sender(ground.bus, system_clock, by="seed")
+        await sender.start()
+        try:
+            count = await seed.seed(sender)
+        except LogError as error:
+            self._tell("not_seeded", f"the demo organisation could not be looked at: {error}", wrong=True)
+        else:
+            if count:
+                self._tell("seeded", f"the catalog of {seed.ORG!r} got {count} resources to look at", resources=count)
+        finally:
+            await sender.stop()
+
+    def _run(self, reach: Reach) -> run_file.Run:
+        settings = self.settings
+        address = self._head.address if self._head is not None else settings.ray.address
+        return run_file.Run(
+            keeper=os.getpid(),
+            since=system_clock(),
+            runtime=settings.runtime,
+            hosts=self.names,
+            reach=reach,
+            ray_address=address,
+        )
+
+    # Watching
+
+    def _can_hear(self) -> bool:
+        return self._ground is not None and self._ground.connection.connected
+
+    async def _tell_of_hosts(self) -> None:
+        """Say when a host is lost, and when it is back."""
+        while True:
+            for name in self.names:
+                known, heard = self._known[name], self.listening.hosts.get(name)
+                if known and self._can_hear() and self.listening.silent_ms(name) > LOST_MS:
+                    self._known[name] = ""
+                    self._tell("host_lost", f"{name} is not heard; others take over", wrong=True, host=name)
+                elif (
+                    heard is not None and known != heard.beat.incarnation and self.listening.silent_ms(name) <= LOST_MS
+                ):
+                    self._known[name] = heard.beat.incarnation
+                    self._tell("host_back", f"{name} is here again", host=name, incarnation=heard.beat.incarnation)
+            await asyncio.sleep(_LOOK_EVERY_MS / 1000)
+
+    # Stopping
+
+    async def _stop(self, name: str, part: NatsPart | RayHead | RayHosts | ProcessHosts) -> None:
+        began = time.perf_counter()
+        try:
+            await part.stop()
+        except (TidegateError, OSError) as error:
+            self._tell(
+                "not_stopped", f"{name} did not stop in order: {error}", wrong=True, part=name, reason=str(error)
+            )
+        else:
+            self._tell("stopped", f"{name} stopped ({_since(began)})", part=name)
+
+
+@asynccontextmanager
+async def running(settings: Settings, tell: Tell) -> AsyncIterator[Stack]:
+    """A stack, started; stopped when the block ends, however it ends. A start that fails stops what it had started."""
+    stack = Stack(settings, tell)
+    with only_one(settings.data_dir):
+        async with AsyncExitStack() as stops:
+            await stack.start(stops)
+            yield stack
+
+
+def _since(began: float) -> str:
+    return f"{time.perf_counter() - began:.2f} s"
