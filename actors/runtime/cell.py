@@ -255,7 +255,7 @@ class Cell:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return encode_refusal("malformed_command", str(error))
         if envelope.asked_at <= memory.forgotten_through and not isinstance(command, Tick):
-            return _TOO_OLD  # a Tick does nothing twice, and must get through to an actor whose askers' clocks are ahead
+            return _TOO_OLD  # a Tick does nothing twice, and must reach an actor whose askers' clocks are ahead
         try:
             outcome = self.decider.decide(memory.state, command, at, self.decider.policy)
             if isinstance(outcome, Refusal):
