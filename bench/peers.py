@@ -1,9 +1,8 @@
 """The same work with the library `eventsourcing`: aggregates with a put-resource event, saved before the call returns.
 
 As its documentation has it: an application, an aggregate cache, and its SQLite and PostgreSQL record modules, both
-left at
-their durable settings (SQLite in WAL mode with `synchronous=FULL`, PostgreSQL with `synchronous_commit=on`). It is a
-synchronous library, so it is driven by threads, at the number that suited it best here.
+left at their durable settings (SQLite in WAL mode with `synchronous=FULL`, PostgreSQL with `synchronous_commit=on`).
+It is a synchronous library, so it is driven by threads, at the number that suited it best here.
 """
 
 from __future__ import annotations

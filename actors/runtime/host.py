@@ -101,8 +101,7 @@ class Host:
         self._rounds = 0
         self._in_flight: dict[int, int] = {}
         """What may be stored without our knowing yet, and the log's end when it began: what is known for sure ends
-        before
-        the oldest. A round is among them while it is under way, and longer when its outcome is unknown."""
+        before the oldest. A round is among them while it is under way, and longer when its outcome is unknown."""
         self._promised_at: dict[Cell, int] = {}
         """The same for the actors that are closed on a transaction."""
         self._number = 0

@@ -172,10 +172,8 @@ class Loading:
 
     async def _walk_back(self, slow: list[tuple[Cell, Recorded]]) -> list[tuple[Cell, Recorded]]:
         """Every commit says where its actor's commit before it stands: go back so, for all of these cells at once,
-        until
-        what they remember is reached. Finding an actor's few last commits in a long log takes much longer. Returns
-        those
-        for which it is too far, or leads elsewhere."""
+        until what they remember is reached. Finding an actor's few last commits in a long log takes much longer.
+        Returns those for which it is too far, or leads elsewhere."""
         trails = {cell: [newest] for cell, newest in slow}
         for _ in range(self._limits.walk_back_max):
             asking = [(cell, trail) for cell, trail in trails.items() if trail[-1].previous > _sequence_of(cell)]

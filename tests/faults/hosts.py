@@ -1,6 +1,5 @@
 """Hosts without a stack around them: processes of `tidegate host` on servers that the test has started itself, so
-that it
-can put something in between, or have three of them."""
+that it can put something in between, or have three of them."""
 
 from __future__ import annotations
 

@@ -71,8 +71,7 @@ def done_though_full(history: History) -> Iterator[str]:
 
 def untrue_listings(history: History, listings: list[Call]) -> Iterator[str]:
     """A listing shows a state that the actor was in, and none older than what somebody had been told of that actor
-    before
-    the question was asked."""
+    before the question was asked."""
     for actor in {actor for listing in listings for actor, _ in listing.parts}:
         stood: dict[bytes, tuple[int, int]] = {}
         """By what a listing then shows: the first and the last commit at which it is so."""

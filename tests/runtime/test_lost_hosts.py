@@ -1,6 +1,5 @@
 """A host that is lost keeps the actors of others closed for no longer than it takes to notice: neither those that it
-had
-asked to wait for it, nor those that wait for an actor of its own."""
+had asked to wait for it, nor those that wait for an actor of its own."""
 
 from __future__ import annotations
 
