@@ -75,9 +75,9 @@ class EventLog(Protocol):
     """Sequences are positive, grow by at least one per commit, and are shared by all actors of the log."""
 
     async def append_each(self, entries: Sequence[Entry]) -> list[int | Exception]:
-        """Store every entry on its own, pipelined. One outcome per entry, in order: its sequence, or what it failed with:
-        `Conflict`, `UnknownOutcome`, `LogUnavailable`, `LogFull`, `LogHalted`, or `UnsafeLog`. Entries of one call are
-        of different actors."""
+        """Store every entry on its own, pipelined. One outcome per entry, in order: its sequence, or what it failed
+        with: `Conflict`, `UnknownOutcome`, `LogUnavailable`, `LogFull`, `LogHalted`, or `UnsafeLog`. Entries of one
+        call are of different actors."""
         ...
 
     async def append_together(self, entries: Sequence[Entry]) -> list[int]:
