@@ -48,15 +48,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.hookimpl
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests measured or counted, and noted in their `user_properties`."""
-    noted = [
-        (report, report.user_properties) for report in terminalreporter.getreports("passed") if report.when == "call"
+    from tests.support.summary import summarize  # noqa: PLC0415  # not before its assertions are rewritten
+
+    done = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call"
     ]
-    if any(properties for _, properties in noted):
-        terminalreporter.section("measured")
-    for report, properties in noted:
-        for what, value in properties:
-            terminalreporter.write_line(f"{value:>10}  {what} ({report.nodeid.partition('@')[0]})")
+    summarize(done, terminalreporter.section, terminalreporter.write_line)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,8 @@ FSYNC_MS_UNBELIEVABLE: Final = 0.01
 
 MEMORY_MB_NATS: Final = 10
 MEMORY_MB_RAY: Final = 225
-MEMORY_MB_HOST: Final = 90
+MEMORY_MB_HOST_OF_RAY: Final = 90
+MEMORY_MB_HOST: Final = 32
 MEMORY_MB_PROGRAM: Final = 40
 """What the parts of an idle embedded stack take, measured; traffic and live actors come on top."""
 
@@ -246,11 +247,11 @@ def needed_mb(settings: Settings) -> int:
     needed = MEMORY_MB_PROGRAM
     if settings.embedded:
         needed += MEMORY_MB_NATS
-    if settings.runtime == "ray":
-        needed += settings.hosts.count * MEMORY_MB_HOST
-        if not settings.ray.address:
-            needed += MEMORY_MB_RAY + settings.ray.object_store_mb
-    return needed
+    if settings.runtime == "process":
+        return needed + settings.hosts.count * MEMORY_MB_HOST
+    if not settings.ray.address:
+        needed += MEMORY_MB_RAY + settings.ray.object_store_mb
+    return needed + settings.hosts.count * MEMORY_MB_HOST_OF_RAY
 
 
 def available_mb() -> int | None:

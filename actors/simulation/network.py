@@ -9,7 +9,6 @@ The bus itself is `events.memory.bus`: who gets what is decided by the code that
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from random import Random
 from typing import Any, Final, TypeVar
@@ -19,9 +18,8 @@ from actors.simulation.loop import VirtualLoop
 from actors.simulation.machine import Machine
 from actors.simulation.trace import Trace
 from actors.simulation.weather import Weather
-from events.bus import NO_RESPONDERS, Handler, Message
+from events.bus import Handler, Message, ask
 from events.bus import Subscription as BusSubscription
-from events.errors import BusTimeout, NoResponders
 from events.memory.bus import MemoryBus
 
 T = TypeVar("T")
@@ -215,24 +213,7 @@ class MachineBus:
     async def request(
         self, subject: str, data: bytes, timeout_ms: int, headers: Mapping[str, str] | None = None
     ) -> Message:
-        answer: asyncio.Future[Message] = self._machine.loop.create_future()
-
-        def keep_first(message: Message) -> None:
-            if not answer.done():
-                answer.set_result(message)
-
-        inbox = self.new_inbox()
-        subscription = await self.subscribe(inbox, keep_first)
-        try:
-            await self.publish(subject, data, inbox, headers)
-            message = await asyncio.wait_for(answer, timeout_ms / 1000)
-        except TimeoutError as error:
-            raise BusTimeout(f"no answer from {subject} within {timeout_ms} ms") from error
-        finally:
-            await subscription.stop()
-        if message.status == NO_RESPONDERS:
-            raise NoResponders(f"nobody listens on {subject}")
-        return message
+        return await ask(self, subject, data, timeout_ms, headers)
 
     def new_inbox(self) -> str:
         return self._network.new_inbox()

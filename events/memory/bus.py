@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from events.bus import NO_RESPONDERS, Handler, Message
-from events.errors import BusTimeout, NoResponders
+from events.bus import NO_RESPONDERS, Handler, Message, ask
 
 
 class _Subscription:
@@ -107,24 +106,7 @@ class MemoryBus:
     async def request(
         self, subject: str, data: bytes, timeout_ms: int, headers: Mapping[str, str] | None = None
     ) -> Message:
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-
-        def keep_first(message: Message) -> None:
-            if not answer.done():
-                answer.set_result(message)
-
-        inbox = self.new_inbox()
-        subscription = await self.subscribe(inbox, keep_first)
-        try:
-            await self.publish(subject, data, inbox, headers)
-            message = await asyncio.wait_for(answer, timeout_ms / 1000)
-        except TimeoutError as error:
-            raise BusTimeout(f"no answer from {subject} within {timeout_ms} ms") from error
-        finally:
-            await subscription.stop()
-        if message.status == NO_RESPONDERS:
-            raise NoResponders(f"nobody listens on {subject}")
-        return message
+        return await ask(self, subject, data, timeout_ms, headers)
 
     def new_inbox(self) -> str:
         self._inboxes += 1

@@ -8,8 +8,8 @@ attempt. Subjects are checked by `events.names`, so the client's own check of ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 import nats.errors
 import structlog
@@ -21,6 +21,7 @@ from events.nats.client import QuickClient
 _log = structlog.get_logger(__name__)
 
 Listener: TypeAlias = Callable[[], None]
+T = TypeVar("T")
 
 
 class Connection:
@@ -46,7 +47,7 @@ class Connection:
         self._down()
         try:
             if self.client.is_connected:
-                await self.client.flush(limits.CLOSE_TIMEOUT_MS / 1000)  # type: ignore[arg-type]  # any number will do
+                await heeding(self.client.flush(limits.CLOSE_TIMEOUT_MS / 1000))  # type: ignore[arg-type]  # any number will do
         except (nats.errors.Error, OSError) as error:
             _log.debug("nats_left_unsaid", error=repr(error))
         await _close(self.client)
@@ -99,7 +100,10 @@ async def connect(
     }
     try:
         async with asyncio.timeout(within_ms / 1000):
-            await client.connect(**options)
+            await heeding(client.connect(**options))
+    except asyncio.CancelledError:
+        await _close(client)
+        raise
     except (TimeoutError, OSError, nats.errors.Error) as error:
         await _close(client)
         reason = client.last_error or error
@@ -107,6 +111,22 @@ async def connect(
         raise LogUnavailable(f"no NATS server answered at {tried}: {reason!r}") from error
     connection._up.set()  # noqa: SLF001
     return connection
+
+
+async def heeding(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; and a cancellation is heeded even if `work` loses it.
+
+    nats-py waits with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes in the same turn
+    of the loop as what it waits for.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait((task,))
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait((task,))
+        raise
+    return task.result()
 
 
 async def _close(client: QuickClient) -> None:

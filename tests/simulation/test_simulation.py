@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from actors.simulation import storm, weather
-from tests.simulation.conftest import FAULTS, SEEDS
 from tests.simulation.runs import judged, told
+from tests.support.summary import FAULTS, SEEDS
 
 CHUNKS = 25
 CHUNK_SEEDS = 40

@@ -27,9 +27,8 @@ from actors.runtime.membership import subject_of
 from actors.runtime.sender import Sender
 from actors.runtime.wire import ANSWERS, REFUSALS, Accepted, Answer, encode_command, partition_subject
 from actors.simulation.clock import VirtualClock
-from events.bus import Handler, Message, Subscription
+from events.bus import Handler, Message, Subscription, ask
 from events.commit import GENESIS, Decided, encode, hash_of
-from events.errors import BusTimeout
 from events.facts import Fact
 from events.log import Entry, ExpectAt, Recorded
 from events.memory.bus import MemoryBus
@@ -85,21 +84,7 @@ class Line:
     async def request(
         self, subject: str, data: bytes, timeout_ms: int, headers: Mapping[str, str] | None = None
     ) -> Message:
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-
-        def keep_first(message: Message) -> None:
-            if not answer.done():
-                answer.set_result(message)
-
-        inbox = self.new_inbox()
-        subscription = await self.subscribe(inbox, keep_first)
-        try:
-            await self.publish(subject, data, inbox, headers)
-            return await asyncio.wait_for(answer, timeout_ms / 1000)
-        except TimeoutError as error:
-            raise BusTimeout(f"no answer from {subject}") from error
-        finally:
-            await subscription.stop()
+        return await ask(self, subject, data, timeout_ms, headers)
 
     def new_inbox(self) -> str:
         return self._bus.new_inbox()

@@ -151,13 +151,14 @@ def test_a_port_that_is_taken_is_a_failure_until_it_is_free(tmp_path: Path) -> N
     assert only(doctor.ports, settings).verdict == "ok"
 
 
-@pytest.mark.parametrize(("available_mb", "verdict"), [(500, "failure"), (1_200, "warning"), (8_000, "ok")])
+@pytest.mark.parametrize(("share", "verdict"), [(0.9, "failure"), (1.2, "warning"), (3, "ok")])
 def test_memory_is_compared_with_what_the_stack_needs(
-    available_mb: int, verdict: str, monkeypatch: pytest.MonkeyPatch
+    share: float, verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too little fails, barely enough warns."""
-    monkeypatch.setattr(doctor, "available_mb", lambda: available_mb)
-    assert only(doctor.memory, Settings(hosts=HostsSettings(count=2))).verdict == verdict
+    settings = Settings(hosts=HostsSettings(count=2))
+    monkeypatch.setattr(doctor, "available_mb", lambda: int(share * doctor.needed_mb(settings)))
+    assert only(doctor.memory, settings).verdict == verdict
 
 
 def test_less_memory_is_needed_without_ray_of_our_own() -> None:
