@@ -89,6 +89,8 @@ class Decider(Generic[S, C, F, P]):
     evolve: Callable[[S, F, Instant], S]
     policy: P
     wake: Callable[[S], Instant | None] = never
+    parts: tuple[str, ...] = ()
+    """What stands behind the kind in the names of its actors, in order; nothing for one actor per organisation."""
     state_version: int = 1
     accepted: tuple[type[Command], ...] = field(init=False, repr=False, compare=False)
     """All that `decide` may be asked: the `commands`, and `Tick` for a kind that has a `wake`."""
@@ -98,6 +100,15 @@ class Decider(Generic[S, C, F, P]):
         ticks = self.wake is not never and Tick not in self.commands
         object.__setattr__(self, "accepted", (*self.commands, Tick) if ticks else self.commands)
         object.__setattr__(self, "_commands", msgspec.json.Decoder(Union[self.accepted]))
+
+    @property
+    def spelling(self) -> str:
+        """How its actors are named: `<org>.day.<resource>.<date>`."""
+        return ".".join(("<org>", self.kind, *(f"<{part}>" for part in self.parts)))
+
+    def names(self, actor: str) -> bool:
+        """Whether a well-formed name of this kind has as many parts as it should."""
+        return actor.count(".") == 1 + len(self.parts)
 
     def read_command(self, body: bytes | msgspec.Raw) -> C:
         """The command that `body` spells; `msgspec.ValidationError`, which says where, if it spells none."""

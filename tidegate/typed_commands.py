@@ -75,7 +75,10 @@ def actor_for(words: Sequence[str], org: str, kinds: Mapping[str, AnyDecider] = 
         raise BadCommand(f"{name} is known to several kinds ({', '.join(of_kinds)}): name the actor with --actor")
     if not of_kinds:
         _unknown(name, kinds)
-    return actor_name(org, of_kinds[0])
+    decider = kinds[of_kinds[0]]
+    if decider.parts:
+        raise BadCommand(f"{name} wants to know whom it is for: name the actor, {decider.spelling}, with --actor")
+    return actor_name(org, decider.kind)
 
 
 def parse(words: Sequence[str], actor: str | None, kinds: Mapping[str, AnyDecider] = KINDS) -> Command:
@@ -86,6 +89,8 @@ def parse(words: Sequence[str], actor: str | None, kinds: Mapping[str, AnyDecide
             raise BadName(f"{actor!r} is not the name of an actor: <org>.<kind>[.<part>…]")
         if kind_of(actor) not in kinds:
             raise BadCommand(f"there are no actors of the kind {kind_of(actor)!r}{_close(kind_of(actor), kinds)}")
+        if not kinds[kind_of(actor)].names(actor):
+            raise BadName(f"{actor!r} is not the name of an actor: {kinds[kind_of(actor)].spelling}")
         kinds = {kind_of(actor): kinds[kind_of(actor)]}
     found = next((one for one in known(kinds) if one.name == name), None)
     if found is None:

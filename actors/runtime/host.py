@@ -213,8 +213,11 @@ class Host:
         """Why there can be no actor of that name, if so."""
         if not is_actor(actor):
             return encode_refusal("bad_name", f"{actor!r} is not the name of an actor: <org>.<kind>[.<part>…]")
-        if kind_of(actor) not in self.kinds:
+        decider = self.kinds.get(kind_of(actor))
+        if decider is None:
             return encode_refusal("unknown_kind", f"there are no actors of the kind {kind_of(actor)!r}")
+        if not decider.names(actor):
+            return encode_refusal("bad_name", f"{actor!r} is not the name of an actor: {decider.spelling}")
         return None
 
     def owns(self, partition: int) -> bool:

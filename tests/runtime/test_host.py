@@ -199,7 +199,14 @@ class TestTurningAway:
 
     @pytest.mark.parametrize(
         ("actor", "code"),
-        [("demo.nothing.x", "unknown_kind"), ("demo", "bad_name"), ("demo.tally.*", "bad_name"), ("", "bad_name")],
+        [
+            ("demo.nothing.x", "unknown_kind"),
+            ("demo", "bad_name"),
+            ("demo.tally.*", "bad_name"),
+            ("", "bad_name"),
+            ("demo.tally", "bad_name"),
+            ("demo.tally.a.b", "bad_name"),
+        ],
     )
     async def test_what_is_no_actor_is_refused(self, actor: str, code: str) -> None:
         """An unknown kind, or a name outside the grammar."""

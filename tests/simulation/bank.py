@@ -194,6 +194,7 @@ def wake(account: Account) -> Instant | None:
 
 ACCOUNT: Final[Decider[Account, AccountCommand, AccountFact, None]] = Decider(
     kind="account",
+    parts=("number",),
     commands=(Open, Deposit, Withdraw, Reserve, Capture, Balance, Touch),
     facts=FACTS,
     state=Account,

@@ -149,6 +149,7 @@ def wake(tally: Tally) -> Instant | None:
 
 TALLY: Final[Decider[Tally, Any, TallyFact, None]] = Decider(
     kind="tally",
+    parts=("number",),
     commands=(Add, Take, Total, Remind, Puff, Recite, Break),
     facts=FactSet[TallyFact]((Added, ReminderSet, Rang, Puffed, Broke)),
     state=Tally,
