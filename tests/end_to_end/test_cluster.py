@@ -21,7 +21,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # comes with Ray
 
 from events import limits
-from events.nats.server import find_program, free_port
+from events.nats import binary
+from events.nats.server import free_port
 from tests.support.stack import environment, gone, kill, tidegate
 from tests.support.waiting import until
 from tidegate import ray_driver
@@ -80,7 +81,7 @@ async def three_servers(folder: Path, stops: AsyncExitStack) -> list[Server]:
         client, monitor = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         started = await stops.enter_async_context(
             process(
-                str(find_program()),
+                str(binary.find()),
                 "--config",
                 str(REPOSITORY / "deploy" / "nats" / "server.conf"),
                 cwd=folder,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.msg import Msg
 
-from events.nats.client import QuickClient
+from events.nats.client import QuickClient, _frame
 
 OURS, THEIRS = 1, 2
 STREAM = (
@@ -24,6 +24,7 @@ STREAM = (
     b"MSG x.y 2 7\r\nMSG 1 5\r\n"
     b"HMSG in.1 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n"
     b"MSG a.e 1 7\r\nPING\r\n!\r\n"
+    b"HMSG in.3 1 54 54\r\nNATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 9\r\n\r\n\r\n"
     b"HMSG in.2 1 r.s 20 20\r\nNATS/1.0 204 EOB\r\n\r\n\r\n"
 )
 WANTED = [
@@ -32,6 +33,7 @@ WANTED = [
     ("a.d", "", b"body", {"Name": "va: lue"}),
     ("in.1", "", b"", {"Status": "503", "Description": ""}),
     ("a.e", "", b"PING\r\n!", None),
+    ("in.3", "", b"", {"Status": "100", "Description": "Idle Heartbeat", "Nats-Last-Consumer": "9"}),
     ("in.2", "r.s", b"", {"Status": "204", "Description": "EOB"}),
 ]
 
@@ -116,3 +118,10 @@ async def test_a_header_cannot_bring_another_one(header: tuple[str, str]) -> Non
     with pytest.raises(ValueError, match="line break"):
         client.post("a", b"", headers=dict([header]))
     assert client._pending_data_size == 0
+
+
+def test_frames_are_written_as_the_protocol_says() -> None:
+    """With and without headers, with and without a reply subject."""
+    assert _frame("a.b", b"xy", "", None) == b"PUB a.b 2\r\nxy\r\n"
+    assert _frame("a.b", b"xy", "c", {}) == b"PUB a.b c 2\r\nxy\r\n"
+    assert _frame("a.b", b"xy", "c", {"N": "v"}) == b"HPUB a.b c 18 20\r\nNATS/1.0\r\nN: v\r\n\r\nxy\r\n"

