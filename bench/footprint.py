@@ -34,10 +34,18 @@ async def rows(console: Console) -> list[Row]:
     console.print(f"  {ACTORS:,} idle actors", style="dim")
     actor = Row("an idle live actor, beyond its state", "bytes", [await bytes_per_actor()], goal="< 4,096")
     actor.met = actor.value < 4_096
-    console.print("  the embedded stack", style="dim")
-    by_part = await stack_megabytes()
+    return [
+        actor,
+        await _stack_row("ray", "the whole embedded stack, idle", console),
+        await _stack_row("process", "… with plain processes instead of Ray", console),
+    ]
+
+
+async def _stack_row(runtime: str, what: str, console: Console) -> Row:
+    console.print(f"  the embedded stack, runtime {runtime}", style="dim")
+    by_part = await stack_megabytes(runtime)
     parts = ", ".join(f"{part} {size:.0f}" for part, size in sorted(by_part.items(), key=lambda item: -item[1]))
-    return [actor, Row("the whole embedded stack, idle", "MB (PSS)", [sum(by_part.values())], parts)]
+    return Row(what, "MB (PSS)", [sum(by_part.values())], parts)
 
 
 async def bytes_per_actor() -> float:
@@ -67,7 +75,7 @@ def _state_bytes() -> float:
     return size / len(states)
 
 
-async def stack_megabytes() -> dict[str, float]:
+async def stack_megabytes(runtime: str) -> dict[str, float]:
     """Memory by program of everything that `tidegate up` starts, itself included, once it says that it is ready."""
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
         process = await asyncio.create_subprocess_exec(
@@ -77,6 +85,8 @@ async def stack_megabytes() -> dict[str, float]:
             "up",
             "--data-dir",
             folder,
+            "--runtime",
+            runtime,
             "--json",
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
