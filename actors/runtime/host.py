@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
-from typing import TypeVar
 
 import msgspec
 import structlog
@@ -25,6 +23,7 @@ import structlog
 from actors.decider import TICK, AnyDecider, never
 from actors.runtime import limits as bounds
 from actors.runtime.cell import Cell, Draft, Letter, Phase, Request
+from actors.runtime.horizon import Horizon, insist
 from actors.runtime.limits import HostLimits
 from actors.runtime.loading import Loading
 from actors.runtime.membership import Roll
@@ -56,8 +55,6 @@ from events.shelf import Shelf
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 
 class Host:
     """Construct, `await start()`, and `await stop()` to leave in order. A killed host needs nothing: others take
@@ -86,25 +83,21 @@ class Host:
         self.owned: frozenset[int] = frozenset()
         self.era = 0
         """Grows whenever ownership was in doubt: what was remembered before must be checked against the log."""
-        self.log_end = 0
+        self.horizon = Horizon()
         self.tasks = Tasks()
         self.outbox = Outbox(bus, self.tasks)
         self._loading = Loading(events, shelf, self.limits, self.tasks, self._loaded, self._halt)
         self._shelving = Shelving(shelf, self.limits)
         self._timed = any(decider.wake is not never for decider in kinds.values())
         """Whether there are actors that want to be woken at all; without any, nothing is read for their sake."""
-        self._timers = Timers(events, shelf, clock, self._tick)
+        self._timers = Timers(events, shelf, clock, self._tick, self.horizon, self.limits.retry_log_ms)
         self.transactions = Transactions(self)
         self._presence = Presence(self, incarnation)
         self._ready: deque[Cell] = deque()
         self._units: deque[tuple[Sequence[Entry], asyncio.Future[Stored]]] = deque()
         self._rounds = 0
-        self._in_flight: dict[int, int] = {}
-        """What may be stored without our knowing yet, and the log's end when it began: what is known for sure ends
-        before the oldest. A round is among them while it is under way, and longer when its outcome is unknown."""
-        self._promised_at: dict[Cell, int] = {}
-        """The same for the actors that are closed on a transaction."""
-        self._number = 0
+        self._promises: dict[Cell, int] = {}
+        """The actors that are closed on a transaction: each may have been stored any time, and holds the horizon."""
         self._starting = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -126,14 +119,14 @@ class Host:
         """Join the others: from here on commands for our share of the partitions are ours."""
         await self._presence.join()
         self.tasks.start(self._shelving.sweep(self.cells, self._drop), lasting=True)
-        self.tasks.start(self._keep_pages(), lasting=True)
+        self.tasks.start(self._timers.keep_pages(self._presence.sure), lasting=True)
         log.info("host_started", host=self.name, partitions=len(self.owned))
 
     async def stop(self) -> None:
         """Leave in order: every actor is put on the shelf, what was begun is finished, and others take over at once."""
         await self._shelving.save_all(list(self.cells.values()))
         if self._presence.sure():
-            await self._timers.save(self.known_through())
+            await self._timers.save(self.horizon.known_through())
         self._presence.retire()
         with suppress(TimeoutError):  # a commit that lands later will be found: see `_check_again`
             async with asyncio.timeout(_HAND_OVER_WITHIN_MS / 1000):
@@ -310,8 +303,7 @@ class Host:
         return drafts
 
     async def _round(self, drafts: list[Draft], units: list[tuple[Sequence[Entry], asyncio.Future[Stored]]]) -> None:
-        began_at = self.log_end
-        number = self._hold(began_at)
+        number = self.horizon.hold()
         unknown: list[str] = []
         try:
             outcomes = await store(
@@ -338,28 +330,22 @@ class Host:
                 if isinstance(outcome, UnknownOutcome):
                     unknown.extend(entry.actor for entry in entries)
                 elif not isinstance(outcome, LogError):
-                    self.log_end = max(self.log_end, *outcome)
+                    self.horizon.saw(max(outcome))
                 if not future.done():
                     future.set_result(outcome)
         finally:
             if unknown:
-                self.tasks.start(self._ask_later(unknown, began_at), lasting=True)
-            del self._in_flight[number]
+                self.tasks.start(self._ask_later(unknown, number), lasting=True)
+            else:
+                self.horizon.release(number)
 
-    def _hold(self, sequence: int) -> int:
-        """What is known for sure ends here, until the number that this returns is taken out again."""
-        self._number += 1
-        self._in_flight[self._number] = sequence
-        return self._number
-
-    async def _ask_later(self, actors: Sequence[str], since: int) -> None:
+    async def _ask_later(self, actors: Sequence[str], held: int) -> None:
         """Commits to these actors were on their way, and nobody knows what became of them: ask when that is decided."""
-        number = self._hold(since)
         await asyncio.sleep(ground.APPEND_TIMEOUT_MS / 1000)
-        for recorded in (await self._insist(lambda: self.events.last_of(actors)) or {}).values():
+        for recorded in (await insist(lambda: self.events.last_of(actors), self.limits.retry_log_ms) or {}).values():
             wake = recorded.headers.get(WAKE_HEADER)
             self.look_again(recorded.actor, recorded.sequence, None if wake is None else int(wake))
-        del self._in_flight[number]
+        self.horizon.release(held)
 
     async def store_unit(self, entries: Sequence[Entry]) -> Stored:
         """Store entries together, in a round with whatever else is ready."""
@@ -371,9 +357,9 @@ class Host:
     def landed(self, draft: Draft, sequence: int) -> None:
         """A draft of ours is stored: it is true now, and whoever waits for it is told."""
         cell = draft.cell
-        self._promised_at.pop(cell, None)
+        self._promise_ended(cell)
         self.commits += 1
-        self.log_end = max(self.log_end, sequence)
+        self.horizon.saw(sequence)
         try:
             cell.landed(draft, sequence)
             self._note_wake(cell)
@@ -418,18 +404,26 @@ class Host:
 
     def promised(self, cell: Cell) -> None:
         """The cell has closed on a transaction: what it says may be stored any time, and we are told of it later."""
-        self._promised_at[cell] = self.log_end
+        self._promises[cell] = self.horizon.hold()
+
+    def _promise_ended(self, cell: Cell) -> None:
+        held = self._promises.pop(cell, None)
+        if held is not None:
+            self.horizon.release(held)
 
     def reopen(self, cell: Cell, *, in_doubt: bool) -> None:
         """A transaction's part was not stored; or, when in doubt, the log must say."""
         if cell.phase is Phase.CLOSED:
-            since = self._promised_at.pop(cell, self.log_end)
             if in_doubt:
-                self.tasks.start(self._ask_later([cell.actor], since), lasting=True)
+                held = self._promises.pop(cell, None)
+                self.tasks.start(
+                    self._ask_later([cell.actor], self.horizon.hold() if held is None else held), lasting=True
+                )
                 cell.doubt()
                 if self._timed and cell.partition in self.owned:
                     self._loading.want(cell, self.era)  # asked for or not: if it landed, its wake is news
             else:
+                self._promise_ended(cell)
                 cell.phase = Phase.READY
             self._settled(cell)
 
@@ -487,7 +481,7 @@ class Host:
         if gained:
             self.tasks.start(self._check_again(gained, ground.APPEND_TIMEOUT_MS), lasting=True)
         if new:
-            self.tasks.start(self._learn_timers(new), lasting=True)
+            self.tasks.start(self._timers.learn_for_sure(new), lasting=True)
         log.info("partitions_changed", host=self.name, owned=len(partitions), gained=len(gained), lost=len(lost))
 
     def doubt_all(self) -> None:
@@ -510,47 +504,7 @@ class Host:
         self.doubt_all()
         self.tasks.start(self._check_again(self.owned, ground.APPEND_TIMEOUT_MS), lasting=True)
         if self._timed:
-            self.tasks.start(self._relearn_timers(after), lasting=True)
-
-    async def _relearn_timers(self, after: int) -> None:
-        number = self._hold(after)
-        await self._insist(lambda: self._timers.scan(after, self.owned))
-        await self._scan_again(after)
-        del self._in_flight[number]
-
-    async def _learn_timers(self, partitions: list[int]) -> None:
-        through = await self._insist(lambda: self._timers.learn(partitions))
-        if through is not None:
-            number = self._hold(through)
-            await self._scan_again(through)
-            del self._in_flight[number]
-
-    async def _scan_again(self, after: int) -> None:
-        """What was on its way when the log was read has landed by then, or never will."""
-        await asyncio.sleep(ground.APPEND_TIMEOUT_MS / 1000)
-        await self._insist(lambda: self._timers.scan(after, self.owned))
-
-    async def _insist(self, read: Callable[[], Awaitable[T]]) -> T | None:
-        """Read from the log until it answers; None when it contradicts itself."""
-        while True:
-            try:
-                return await read()
-            except LogHalted as halt:
-                log.error("timers_halted", code=halt.code, detail=str(halt))  # noqa: TRY400  # its place tells nothing
-                return None
-            except LogError as error:
-                log.warning("log_out_of_reach", code=error.code, detail=str(error))
-                await asyncio.sleep(self.limits.retry_log_ms / 1000)
-
-    def known_through(self) -> int:
-        """Every commit of our actors up to here has been noted."""
-        return min(chain(self._in_flight.values(), self._promised_at.values()), default=self.log_end)
-
-    async def _keep_pages(self) -> None:
-        while True:
-            await asyncio.sleep(_PAGES_EVERY_MS / 1000)
-            if self._presence.sure():
-                await self._timers.save(self.known_through())
+            self.tasks.start(self._timers.scan_for_sure(after, self.owned), lasting=True)
 
     def _let_go(self, cell: Cell) -> None:
         """The cell's partition is not ours any more: whoever waits must ask its new owner."""
@@ -618,7 +572,6 @@ class Host:
 
 
 _NO_ERA = -1
-_PAGES_EVERY_MS = 2_000
 _HAND_OVER_WITHIN_MS = 500
 _FINISH_WITHIN_MS = 3_000
 _TICK = msgspec.Raw(encode_command(TICK))

@@ -95,7 +95,7 @@ class Presence:
             self._since,
             self._number,
             sorted(host.owned),
-            host.log_end,
+            host.horizon.log_end,
             self._leaving,
             host.counts(),
         )
@@ -144,7 +144,7 @@ class Presence:
             if lost_at is not None and not beat.leaving:
                 self._host.heard_again(lost_at)
             self._rebalance()
-        self._host.log_end = max(self._host.log_end, beat.log_end)
+        self._host.horizon.saw(beat.log_end)
 
     def _hear_hello(self, _message: Message) -> None:
         if self._beating is not None and not self._beating.done():
@@ -166,7 +166,7 @@ class Presence:
             else:
                 self._host.heard_again(self._known_through)
             self._host.resume()
-        self._known_through = self._host.known_through()
+        self._known_through = self._host.horizon.known_through()
 
     def _step_down(self, beat: Beat) -> None:
         if not self.superseded:

@@ -19,7 +19,9 @@ from typing import Final
 import msgspec
 import structlog
 
+from actors.runtime.horizon import Horizon, insist
 from actors.runtime.wire import WAKE_HEADER
+from events import limits
 from events.clock import Clock, Instant
 from events.codec import canonical
 from events.errors import BusError, LogError
@@ -33,6 +35,7 @@ LOOK_EVERY_MS: Final = 1_000
 """The wall clock is looked at this often at least, so that a jump of it delays no timer by more."""
 FIRE_AGAIN_MS: Final = 1_000
 """A Tick is given again this much later, until the actor's wake has moved: the first may have met a full mailbox."""
+PAGES_EVERY_MS: Final = 2_000
 PAGE_BEHIND_MAX: Final = 5_000
 """A partition's page is written anew when the log has moved on by this many commits, even if no wake changed."""
 
@@ -58,11 +61,21 @@ def page_name(partition: int) -> str:
 class Timers:
     """The wakes of the partitions that one host owns. `fire` is called with each actor whose time has come."""
 
-    def __init__(self, events: EventLog, shelf: Shelf, clock: Clock, fire: Callable[[str, Instant], None]) -> None:
+    def __init__(
+        self,
+        events: EventLog,
+        shelf: Shelf,
+        clock: Clock,
+        fire: Callable[[str, Instant], None],
+        horizon: Horizon,
+        retry_log_ms: int,
+    ) -> None:
         self._events = events
         self._shelf = shelf
         self._clock = clock
         self._fire = fire
+        self._horizon = horizon
+        self._retry_log_ms = retry_log_ms
         self._wakes: dict[int, dict[str, Instant]] = {}
         self._heap: list[tuple[Instant, str, Instant]] = []
         """When to look, at which actor, and the wake that it is about."""
@@ -114,18 +127,44 @@ class Timers:
             self._wakes[partition] = {}
         return new
 
+    async def learn_for_sure(self, partitions: list[int]) -> None:
+        """`learn`, however long the log takes to answer, and once more what may have landed meanwhile."""
+        through = await insist(lambda: self.learn(partitions), self._retry_log_ms)
+        if through is not None:
+            number = self._horizon.hold(through)
+            await self._scan_late(through, partitions)
+            self._horizon.release(number)
+
+    async def scan_for_sure(self, after: int, partitions: Iterable[int]) -> None:
+        """`scan`, however long the log takes to answer, and once more what may have landed meanwhile."""
+        number = self._horizon.hold(after)
+        await insist(lambda: self.scan(after, partitions), self._retry_log_ms)
+        await self._scan_late(after, partitions)
+        self._horizon.release(number)
+
+    async def _scan_late(self, after: int, partitions: Iterable[int]) -> None:
+        """What was on its way when the log was read has landed by then, or never will."""
+        await asyncio.sleep(limits.APPEND_TIMEOUT_MS / 1000)
+        await insist(lambda: self.scan(after, partitions), self._retry_log_ms)
+
     async def learn(self, partitions: list[int]) -> int:
         """Read the wakes of partitions that just became ours; the sequence through which they are known."""
+        begun = {partition: self._wakes.get(partition) for partition in partitions}
         pages = await self._pages(partitions)
         for partition, page in pages.items():
             for actor, wake in page.wakes.items():
                 self._learnt(actor, partition, page.through, wake)
         after = min((pages[partition].through if partition in pages else 0) for partition in partitions)
-        return await self.scan(after, partitions)
+        through = await self.scan(after, partitions)
+        for partition, wakes in begun.items():
+            if wakes is not None and self._wakes.get(partition) is wakes:  # not lost meanwhile, even if ours again
+                self._known(partition, through)
+        return through
 
     async def scan(self, after: int, partitions: Iterable[int]) -> int:
         """Read the wakes that commits behind `after` left, for these partitions; how far the log was read."""
         wanted = frozenset(partitions)
+        known = {partition: self._wakes[partition] for partition in wanted if partition in self._through}
         through = after
         self._scans += 1
         try:
@@ -139,11 +178,14 @@ class Timers:
             self._scans -= 1
             if not self._scans:
                 self._known_at.clear()
-        for partition in wanted:
-            if partition in self._wakes:
-                self._through[partition] = max(through, self._through.get(partition, 0))
-                self._stale[partition] = None
+        for partition, wakes in known.items():  # one that is still being learnt is known no further than before
+            if self._wakes.get(partition) is wakes:
+                self._known(partition, through)
         return through
+
+    def _known(self, partition: int, through: int) -> None:
+        self._through[partition] = max(through, self._through.get(partition, 0))
+        self._stale[partition] = None
 
     def _learnt(self, actor: str, partition: int, sequence: int, wake: Instant | None) -> None:
         if self._known_at.get(actor, 0) <= sequence:
@@ -160,6 +202,13 @@ class Timers:
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a cache: the log has it all
                     log.warning("timer_page_ignored", partition=partition, detail=str(error))
         return pages
+
+    async def keep_pages(self, sure: Callable[[], bool]) -> None:
+        """Save what has changed every now and then, while we may trust what we know."""
+        while True:
+            await asyncio.sleep(PAGES_EVERY_MS / 1000)
+            if sure():
+                await self.save(self._horizon.known_through())
 
     async def save(self, through: int) -> None:
         """Put the pages that are stale on the shelf. All commits of our partitions up to `through` were noted."""

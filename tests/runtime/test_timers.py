@@ -9,6 +9,7 @@ import pytest
 
 from actors.catalog import CATALOG, PutResource
 from actors.decider import TICK
+from actors.runtime.horizon import Horizon
 from actors.runtime.timers import HEAP_SLACK, Page, Timers, page_name
 from actors.runtime.wire import WAKE_HEADER, Accepted
 from actors.simulation.clock import VirtualClock
@@ -39,7 +40,8 @@ class Alarm:
         self.timers.keep(range(PARTITIONS))
 
     def new(self) -> Timers:
-        return Timers(self.log, self.shelf, self.clock, lambda actor, _wake: self.fired.append((actor, self.clock())))
+        fire = lambda actor, _wake: self.fired.append((actor, self.clock()))  # noqa: E731  # short and named at its use
+        return Timers(self.log, self.shelf, self.clock, fire, Horizon(), retry_log_ms=10)
 
     def note(self, actor: str, wake: Instant | None, sequence: int = 1) -> None:
         self.timers.note(actor, partition_of(actor), sequence, wake)
@@ -237,6 +239,30 @@ class TestLearning:
         alarm.log.release("read")
         await learning
         assert alarm.timers.counts() == {"timers": 0}
+
+    async def test_what_is_still_being_learnt_is_not_claimed(self) -> None:
+        """The end of the log was read for another reason before its beginning was: no page says more than is known."""
+        alarm = Alarm()
+        await alarm.commit(A, alarm.clock() + 60_000)
+        end = await alarm.commit(B, None)
+        await alarm.timers.scan(1, range(PARTITIONS))
+        await alarm.timers.save(end)
+        assert await alarm.shelf.get([page_name(partition_of(A))]) == {}
+
+    async def test_what_was_learnt_of_a_partition_that_was_lost_meanwhile_is_not_claimed(self) -> None:
+        """It is ours again, and what was noted before went with the loss."""
+        alarm = Alarm()
+        mine = partition_of(A)
+        await alarm.commit(A, alarm.clock() + 60_000)
+        alarm.log.hold("read")
+        learning = asyncio.ensure_future(alarm.timers.learn([mine]))
+        await until(lambda: alarm.log.held["read"])
+        alarm.timers.keep([])
+        assert alarm.timers.keep([mine]) == [mine]
+        alarm.log.release("read")
+        through = await learning
+        await alarm.timers.save(through)
+        assert await alarm.shelf.get([page_name(mine)]) == {}
 
     async def test_a_log_out_of_reach_is_told(self) -> None:
         """Whoever asked must ask again; nothing is taken for known."""

@@ -90,7 +90,7 @@ def _answers_first() -> AbstractContextManager[None]:
     def hasty(host: Host) -> list[Draft]:
         drafts = take_turns(host)
         for draft in drafts:
-            host.outbox.add_all(draft.answers, host.log_end + 1)
+            host.outbox.add_all(draft.answers, host.horizon.log_end + 1)
         return drafts
 
     return _replacing((Host, "_take_turns", hasty))()
