@@ -65,7 +65,7 @@ async def many_actors(sender: Sender, in_flight: int, total: int, actors: int = 
     """Commands to many actors in turn; all of them are live before the clock starts."""
     tag = next(_TAGS)
     names = [f"quiet{tag}-{number}.catalog" for number in range(actors)]
-    call = lambda index: sender.post(names[index % actors], _command(index), within_ms=WITHIN_MS)  # noqa: E731
+    call = lambda index: sender.post(names[index % actors], _command(index), within_ms=WITHIN_MS)  # noqa: E731  # as above
     await _drive(actors, min(in_flight, actors), call)
     return await _drive(total, in_flight, call, actors)
 

@@ -210,7 +210,7 @@ def measure_fsync_ms(folder: Path) -> float:
 
 def _reach_disk(file: int) -> None:
     if sys.platform == "darwin":  # where fsync stops at the drive's own cache
-        import fcntl  # noqa: PLC0415
+        import fcntl  # noqa: PLC0415  # there is none on Windows
 
         fcntl.fcntl(file, fcntl.F_FULLFSYNC)
     else:

@@ -4,7 +4,8 @@
 
 The host is one event loop and has no locks: what must not interleave does not wait in between. Everything that
 waits is handed out: reading actors in (`loading`), storing commits (`rounds`), snapshots (`shelving`), wakes
-(`timers`), several actors at once (`transactions`), who owns what (`membership`). What remains here is the flow.
+(`timers`), several actors at once (`transactions`), who owns what (`membership`). What remains here is the flow. It is
+whole in one module because its order is what has to be right: what may happen between two steps is nowhere else.
 
 It does nothing that it is not sure of. While it cannot be sure that it still owns its partitions, no turn is
 taken; and an actor that was remembered from before such a gap is checked against the log before its next turn.

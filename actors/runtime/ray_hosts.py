@@ -76,7 +76,7 @@ class RayHost:
         self._running.wait()
 
     def about(self) -> HostAbout:
-        node: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        node: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
         return HostAbout(self._name, True, os.getpid(), node, self._failure)
 
     def stop(self) -> None:

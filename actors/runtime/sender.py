@@ -6,6 +6,8 @@ one carries hundreds of commands per message. Every call keeps its own id, deadl
 
 A call whose answer is missing (lost, late, its host dead or moved on) is sent again with the same id, which is
 harmless by law 7, until its time is up. Then, and only then, its outcome is unknown.
+
+It is whole in one module because sending, answering, sending again and giving up all act on the same few tables.
 """
 
 from __future__ import annotations

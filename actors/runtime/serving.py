@@ -107,7 +107,7 @@ async def serve(
         except UnsafeLog as error:
             if not patient:
                 raise
-            log.error("log_is_not_safe", host=name, code=error.code, detail=str(error))  # noqa: TRY400
+            log.error("log_is_not_safe", host=name, code=error.code, detail=str(error))  # noqa: TRY400  # no bug
             await _either(until, SAFE_AGAIN_MS)
 
 

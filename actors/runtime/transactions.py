@@ -9,6 +9,8 @@ An actor on another host closes under a lease. When the lease runs out, or its c
 what it promised and asks the log: the batch is in it or not, and if it comes later still, the fence refuses one of
 the two. So a coordinator may die at any point, and nothing has to be cleaned up.
 
+Both sides are one whole: each is right only by what the other does at every moment.
+
 A repeated transaction finds its id in every actor (they committed together) and is answered from there.
 """
 

@@ -51,7 +51,7 @@ class _Soon(asyncio.Handle):
 
     def run(self) -> None:
         try:
-            self._context.run(self._callback, *self._args)  # type: ignore[attr-defined]
+            self._context.run(self._callback, *self._args)  # type: ignore[attr-defined]  # asyncio's own
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001  # as asyncio does: it is the loop's to report
@@ -67,7 +67,7 @@ class _Later(asyncio.TimerHandle):
 
     def run(self) -> None:
         try:
-            self._context.run(self._callback, *self._args)  # type: ignore[attr-defined]
+            self._context.run(self._callback, *self._args)  # type: ignore[attr-defined]  # asyncio's own
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001  # as asyncio does: it is the loop's to report

@@ -8,6 +8,8 @@ A run has five parts. The hosts and clients start. In the storm the clients ask,
 well: no fault remains, clocks are right, every host lives; whoever still waits is waited for. Then nobody asks
 anything, long enough for every timer and every late append to have done what it does. At last every actor is asked
 something that must be accepted.
+
+It is whole in one module because these parts share every machine that they start, strike and mend.
 """
 
 from __future__ import annotations

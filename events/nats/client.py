@@ -46,7 +46,7 @@ class QuickClient(Client):
     async def listen(self, subject: str, handler: Handler, queue: str = "") -> Subscription:
         """Subscribe. `handler` is called as messages are parsed: it must not wait, and must not raise."""
         subscription = await self.subscribe(subject, queue)
-        self.handlers[subscription._id] = handler  # noqa: SLF001
+        self.handlers[subscription._id] = handler  # noqa: SLF001  # as the docstring above says
         return subscription
 
     def post(self, subject: str, data: bytes, reply: str = "", headers: Mapping[str, str] | None = None) -> None:
@@ -112,7 +112,7 @@ class QuickClient(Client):
         self._pending_data_size = 0
 
     def unlisten(self, subscription: Subscription) -> None:
-        self.handlers.pop(subscription._id, None)  # noqa: SLF001
+        self.handlers.pop(subscription._id, None)  # noqa: SLF001  # likewise
 
     def hand_over(
         self, handler: Handler, sid: int, subject: str, reply: str, data: bytes, headers: bytes | None
@@ -199,7 +199,7 @@ class _QuickParser(Parser):
                 if handler is not None:
                     self._client.hand_over(handler, sid, subject, reply, data, headers)
                 else:
-                    await self._client._process_msg(sid, subject.encode(), reply.encode(), data, headers)  # noqa: SLF001
+                    await self._client._process_msg(sid, subject.encode(), reply.encode(), data, headers)  # noqa: SLF001  # likewise
         except (ValueError, IndexError) as error:
             raise nats.errors.ProtocolError(f"a message begins as none does: {error}") from error
         finally:

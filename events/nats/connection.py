@@ -95,8 +95,8 @@ async def connect(
         "pending_size": limits.OUTBOUND_BYTES_MAX,
         "skip_subject_validation": True,
         "disconnected_cb": connection._on_disconnected,  # noqa: SLF001  # the other half of the same idea
-        "reconnected_cb": connection._on_reconnected,  # noqa: SLF001
-        "error_cb": connection._on_error,  # noqa: SLF001
+        "reconnected_cb": connection._on_reconnected,  # noqa: SLF001  # likewise
+        "error_cb": connection._on_error,  # noqa: SLF001  # likewise
     }
     try:
         async with asyncio.timeout(within_ms / 1000):
@@ -109,7 +109,7 @@ async def connect(
         reason = client.last_error or error
         tried = ", ".join(without_password(url) for url in options["servers"])
         raise LogUnavailable(f"no NATS server answered at {tried}: {reason!r}") from error
-    connection._up.set()  # noqa: SLF001
+    connection._up.set()  # noqa: SLF001  # likewise
     return connection
 
 

@@ -5,6 +5,8 @@
         def log(self) -> EventLog: ...
 
 The log must be empty. If two handles can share a log, `rival` gives a second one on the same.
+
+It is whole in one module, so that an adapter imports one thing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The embedded stack as its users have it: one command starts all of it, and whatever ends it, the next start recovers.
 
-Here hosts are plain processes, which start in a second; `test_ray_stack` has the same on Ray.
+Here hosts are plain processes, which start in a second; `test_ray_stack` has the same on Ray. It is one whole:
+what one command promises.
 """
 
 from __future__ import annotations

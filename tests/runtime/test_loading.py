@@ -1,4 +1,6 @@
-"""From an actor's name to its memory, reading no more than it takes, and never guessing."""
+"""From an actor's name to its memory, reading no more than it takes, and never guessing.
+
+The whole of what `loading` does, on one scripted log."""
 
 from __future__ import annotations
 

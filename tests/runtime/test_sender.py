@@ -1,4 +1,6 @@
-"""The other end of the command path: it gathers, sends again, follows the hosts, and says when it doesn't know."""
+"""The other end of the command path: it gathers, sends again, follows the hosts, and says when it doesn't know.
+
+The whole of the sender against hosts that a test plays itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An actor that wants to be woken is woken: by this host, by the next one, with a page or without."""
+"""An actor that wants to be woken is woken: by this host, by the next one, with a page or without.
+
+The whole of what timers do, alone and in hosts."""
 
 from __future__ import annotations
 
