@@ -21,5 +21,6 @@ def canonical(value: Any) -> bytes:
     """The one way to spell `value`. A `msgspec.Raw` inside is spliced in unread: its bytes are canonical already."""
     try:
         return _ENCODER.encode(value)
-    except TypeError:  # its sorting wants keys that are text: a mapping by number is spelled so first
-        return _ENCODER.encode(msgspec.to_builtins(value, str_keys=True, builtin_types=(msgspec.Raw,)))
+    except TypeError:  # its sorting wants keys that are text: a mapping by number is spelled so first, sorted inside
+        spelled = msgspec.to_builtins(value, str_keys=True, order="sorted", builtin_types=(msgspec.Raw,))
+        return _ENCODER.encode(spelled)

@@ -70,6 +70,12 @@ def test_keys_that_are_numbers_come_back_as_numbers() -> None:
     assert canonical(value) == canonical(Keyed({9: "nine", 10: "ten"}, {"x"}))
 
 
+def test_a_set_below_numbers_is_written_in_the_same_order() -> None:
+    """A set is sorted wherever it stands, inside a mapping by number too."""
+    assert list({8, 1}) == [8, 1]
+    assert canonical({3: {8, 1}}) == b'{"3":[1,8]}'
+
+
 def test_what_is_canonical_already_is_spliced_in() -> None:
     """Raw bytes stand in the result as they are, at the top and inside."""
     raw = msgspec.Raw(b'{"a":1}')
