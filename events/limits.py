@@ -14,7 +14,7 @@ PARTITIONS: Final = 64
 
 # The log
 LOG_MESSAGE_BYTES_MAX: Final = 1 << 20
-"""The largest commit. The server's own `max_payload` must be at least this plus headers."""
+"""The largest commit."""
 BATCH_ENTRIES_MAX: Final = 1_000
 """Entries in one atomic append: the server's own limit."""
 APPEND_TIMEOUT_MS: Final = 5_000
@@ -48,7 +48,8 @@ OUTBOUND_BYTES_MAX: Final = 64 << 20
 SHELF_ITEM_BYTES_MAX: Final = 8 << 20
 """The largest snapshot that is kept; an actor whose state is larger is replayed from the log instead."""
 SERVER_PAYLOAD_BYTES_MAX: Final = (8 << 20) + (64 << 10)
-"""What the server must accept as one message: the largest item on the shelf, and room for headers."""
+"""What the server must accept as one message (its `max_payload`; the start refuses less): the largest item on the
+shelf, and room for headers."""
 
 assert LOG_MESSAGE_BYTES_MAX < SERVER_PAYLOAD_BYTES_MAX
 assert SHELF_ITEM_BYTES_MAX < SERVER_PAYLOAD_BYTES_MAX

@@ -25,9 +25,6 @@ _log = structlog.get_logger(__name__)
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
-_HEADERS_BYTES: Final = 64 << 10
-"""The server's own limit for the headers of one message."""
-
 REQUIRED: Final[dict[str, Any]] = {
     "subjects": (names.LOG_SUBJECTS,),
     "storage": "file",
@@ -70,7 +67,7 @@ def check_version(version: str) -> None:
 
 
 def check_payload(bytes_max: int) -> None:
-    needed = limits.LOG_MESSAGE_BYTES_MAX + _HEADERS_BYTES
+    needed = limits.SERVER_PAYLOAD_BYTES_MAX
     if bytes_max < needed:
         raise UnsafeLog(f"nats-server: max_payload is {bytes_max}, must be at least {needed}")
 

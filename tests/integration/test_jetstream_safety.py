@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from events import limits
 from events.errors import LogUnavailable, UnsafeLog
 from events.nats.connection import Connection, connect
 from events.nats.log import JetStreamLog
+from events.nats.monitor import reports
 from events.nats.safety import REQUIRED, check_payload, check_stream, check_version
 from events.nats.server import NatsServer, free_port
 from events.nats.stream import log_settings
@@ -63,6 +65,17 @@ async def test_what_cannot_be_learnt_is_unsafe(connection: Connection, monitors:
     """Without a word from the server about itself the start refuses, and says how to make it speak."""
     with pytest.raises(UnsafeLog, match=r"cannot learn sync_interval.*monitoring URL"):
         await JetStreamLog.open(connection, monitors=monitors)
+
+
+async def test_no_proxy_stands_before_a_monitoring_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server is asked directly, whatever proxy the environment names for the web."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with monitoring_port(a_report("tidegate", sync_always=True)) as url:
+        found, failed = await reports([url])
+    assert ([report.server_name for report in found], failed) == (["tidegate"], [])
 
 
 async def test_an_ordinary_user_is_not_the_system_account(connection: Connection, nats_server: NatsServer) -> None:
@@ -195,10 +208,11 @@ def test_fewer_replicas_than_asked_for_are_refused() -> None:
         check_stream(one, replicas=3)
 
 
-def test_a_server_that_refuses_large_commits_is_refused() -> None:
-    """The server must accept the largest commit that the log promises to store."""
+def test_a_server_that_refuses_large_messages_is_refused() -> None:
+    """The server must accept the largest message that anybody here sends: a snapshot, which is larger than a commit."""
+    check_payload(limits.SERVER_PAYLOAD_BYTES_MAX)
     with pytest.raises(UnsafeLog, match="max_payload"):
-        check_payload(1 << 20)
+        check_payload(limits.SERVER_PAYLOAD_BYTES_MAX - 1)
 
 
 async def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
