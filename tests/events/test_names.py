@@ -16,7 +16,6 @@ from events.names import (
     is_actor,
     is_identifier,
     kind_of,
-    org_of,
     partition_of,
     subject_of,
 )
@@ -48,7 +47,7 @@ def test_two_to_five_identifiers_name_an_actor(tokens: list[str]) -> None:
     name = actor_name(*tokens)
     assert name == ".".join(tokens)
     assert is_actor(name)
-    assert (org_of(name), kind_of(name)) == (tokens[0], tokens[1])
+    assert kind_of(name) == tokens[1]
     assert subject_of(name) == LOG_PREFIX + name
     assert actor_of(subject_of(name)) == name
 
