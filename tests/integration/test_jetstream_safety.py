@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -73,6 +74,7 @@ async def test_no_proxy_stands_before_a_monitoring_port(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # the one that was made before these were set
     async with monitoring_port(a_report("tidegate", sync_always=True)) as url:
         found, failed = await reports([url])
     assert ([report.server_name for report in found], failed) == (["tidegate"], [])
