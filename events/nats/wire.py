@@ -32,6 +32,7 @@ PREVIOUS_SEQUENCE: Final = "Nats-Last-Sequence"
 PENDING: Final = "Nats-Num-Pending"
 UP_TO_SEQUENCE: Final = "Nats-UpTo-Sequence"
 STATUS: Final = "Status"
+DESCRIPTION: Final = "Description"
 
 NO_RESPONDERS: Final = "503"
 NOT_FOUND: Final = "404"
