@@ -13,9 +13,9 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from events.bus import Handler, Message
-from events.errors import BusTimeout, NoResponders
+from events.errors import BusError, BusTimeout, NoResponders
 from events.nats.client import QuickClient
-from events.nats.connection import Connection
+from events.nats.connection import Connection, heeding
 from events.nats.wire import STATUS
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class NatsBus:
         self._connection: Final = connection
         self._client: Final = connection.client
         self._waiting: Final[set[asyncio.Timeout]] = set()
-        """The requests under way. An answer to one from before the connection was lost will hardly come."""
+        """What waits for an answer. One to a question from before the connection was lost will hardly come."""
         connection.lost.append(self._on_lost)
 
     async def publish(
@@ -63,10 +63,29 @@ class NatsBus:
 
     async def subscribe(self, subject: str, handler: Handler, queue: str = "") -> _Subscription:
         subscription = _Subscription(self._client, handler)
-        subscription.nats = await self._client.listen(subject, subscription.deliver, queue)
+        try:
+            subscription.nats = await self._client.listen(subject, subscription.deliver, queue)
+        except nats.errors.ConnectionClosedError as error:
+            raise BusError(f"{subject} cannot be subscribed to: the connection is closed") from error
         if self._connection.connected:
-            await self._client.flush()
+            await self._flush()
+        if self._client.is_closed:
+            await subscription.stop()
+            raise BusError(f"{subject} cannot be subscribed to: the connection was closed meanwhile")
         return subscription
+
+    async def _flush(self) -> None:
+        """Wait until the server has heard what was said, or the connection is lost. What it has not heard of
+        subscriptions, nats-py tells it when it is back."""
+        try:
+            async with asyncio.timeout(None) as waiting:
+                self._waiting.add(waiting)
+                try:
+                    await heeding(self._client.flush())
+                finally:
+                    self._waiting.discard(waiting)
+        except (nats.errors.Error, OSError) as error:  # a TimeoutError is an OSError
+            _log.debug("nats_not_flushed", error=repr(error))
 
     async def request(
         self, subject: str, data: bytes, timeout_ms: int, headers: Mapping[str, str] | None = None

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from events.bus import Bus
-from events.errors import BusTimeout
+from events.errors import BusError, BusTimeout
 from events.nats.bus import NatsBus
 from events.nats.connection import connect
 from events.nats.server import NatsServer
 from tests.contracts.bus_contract import BusContract
 from tests.support.mailbox import Mailbox
+from tests.support.proxy import Proxy
 from tests.support.waiting import later, until
 
 
@@ -60,6 +61,33 @@ async def test_who_waits_for_an_answer_hears_that_the_connection_is_lost(own_ser
         with pytest.raises(BusTimeout, match="connection was lost"):
             await asking
     await connection.close()
+
+
+async def test_a_subscription_outlives_the_connection_that_it_was_made_on(nats_server: NatsServer) -> None:
+    """The connection is lost before the server has confirmed it: it is there, and hears when the connection is back."""
+    async with Proxy("127.0.0.1", nats_server.port) as proxy:
+        connection = await connect(proxy.url)
+        bus, box = NatsBus(connection), Mailbox()
+        proxy.swallow_answers()
+        subscribing = later(bus.subscribe("news", box))
+        await until(lambda: proxy.bytes_swallowed > 0)
+        await proxy.heal()
+        async with asyncio.timeout(5):
+            subscription = await subscribing
+        await connection.wait()
+        await bus.publish("news", b"heard")
+        assert await box.bodies(1) == [b"heard"]
+        await subscription.stop()
+        await connection.close()
+
+
+async def test_nobody_subscribes_on_a_closed_bus(nats_server: NatsServer) -> None:
+    """A subscription that would never hear anything is refused."""
+    connection = await connect(nats_server.url)
+    bus = NatsBus(connection)
+    await connection.close()
+    with pytest.raises(BusError, match="closed"):
+        await bus.subscribe("news", Mailbox())
 
 
 async def test_a_closed_bus_loses_messages_quietly(nats_server: NatsServer) -> None:
