@@ -58,9 +58,6 @@ class Listening:
         heard = self.hosts.get(host)
         return float("inf") if heard is None else (asyncio.get_running_loop().time() - heard.at) * 1000
 
-    def forget(self, host: str) -> None:
-        self.hosts.pop(host, None)
-
     async def all_here(self, bus: Bus, names: Collection[str], within_ms: int) -> None:
         """Wait until each of these hosts is heard and every partition has an owner; `HostsSilent` if not in time."""
         loop = asyncio.get_running_loop()

@@ -26,7 +26,6 @@ ROOM_MB_MIN: Final = 32
 """With less than this free, starting a server that gave up would be in vain."""
 _LOOK_EVERY_MS: Final = 200
 _ASK_EVERY_MS: Final = 1_000
-_SILENCE: Final = "no answer"
 
 
 class NatsPart:
@@ -94,11 +93,10 @@ class NatsPart:
     async def _refusal(self) -> str:
         """Why the server takes no writes until it is started again; empty while it takes them, or cannot be asked."""
         why = await self.server.complaint()
-        if why == _SILENCE or not why:
-            return ""
         if "write error" in why or "disabled" in why or "not enabled" in why:
             return why
-        log.debug("nats_complains", why=why)
+        if why:
+            log.debug("nats_complains", why=why)
         return ""
 
     def _room_mb(self) -> int:

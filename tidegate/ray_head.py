@@ -109,11 +109,6 @@ class RayHead:
             )
             self.address = await self._whereabouts(self._child)
 
-    async def wait(self) -> int:
-        """Until it ends."""
-        assert self._child is not None
-        return await self._child.wait()
-
     async def stop(self) -> None:
         if self._child is not None:
             await self._child.stop(STOP_TIMEOUT_MS)
