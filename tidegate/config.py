@@ -6,9 +6,10 @@ Every setting is declared once, below, with its type, range, default and a sente
 (`nats.port`), its variable (`TIDEGATE_NATS_PORT`), its place in the file and the listing of `tidegate config`.
 Lists are TOML arrays in the file, and separated by commas elsewhere.
 
-Nothing is ignored: an unknown key, a wrong type or a value out of range refuses the start and names its
-source. A setting that silently does nothing is worse than none. (Kubernetes invents variables for a service
-called `tidegate`: set `enableServiceLinks: false` there.)
+Nothing is ignored: an unknown key, a wrong type, a value out of range, or one that another setting leaves without
+effect refuses the start and names its source. A setting that silently does nothing is worse than none. (A default asks
+for nothing, wherever it stands: so a later source can take back what an earlier one said. Kubernetes invents variables
+for a service called `tidegate`: set `enableServiceLinks: false` there.)
 """
 
 from __future__ import annotations
@@ -298,8 +299,17 @@ def _check_relations(settings: Settings, sources: Mapping[str, str]) -> None:
             refuse("nats.monitor_urls", "speaks of servers elsewhere: set nats.urls as well")
         if nats.port and nats.port == nats.monitor_port:
             refuse("nats.monitor_port", f"is {nats.port}, and so is nats.port: one port cannot be both")
+    else:
+        for key, port in (("nats.port", nats.port), ("nats.monitor_port", nats.monitor_port)):
+            if port:
+                refuse(key, "is for the embedded server, but nats.urls names servers elsewhere: leave out one of them")
     if settings.ray.address and settings.runtime != "ray":
         refuse("ray.address", f"names a Ray cluster, but the runtime is {settings.runtime}")
+    if settings.ray.object_store_mb != SETTINGS["ray.object_store_mb"].default:
+        if settings.runtime != "ray":
+            refuse("ray.object_store_mb", f"is for an embedded Ray, but the runtime is {settings.runtime}")
+        if settings.ray.address:
+            refuse("ray.object_store_mb", "is for an embedded Ray, but ray.address names a cluster")
 
 
 def _is_section(kind: Any) -> bool:

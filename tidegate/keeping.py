@@ -23,9 +23,19 @@ SOUND_AFTER_MS: Final = 30_000
 
 
 class StackHalted(LogHalted):
-    """A part has ended for a reason that starting it again would not mend."""
+    """A host has stopped because the log contradicts itself: starting it again would not mend that."""
 
     code = "stack_halted"
+
+
+class StackSuperseded(TidegateError):
+    """Others took the names of our hosts. Started again, ours would take them back, and theirs again, for ever."""
+
+    code = "stack_superseded"
+    next_step = (
+        "a log has one stack: stop the other one (`tidegate down`) before this is started again, or add hosts to it "
+        "with `tidegate host`"
+    )
 
 
 class Tell(Protocol):

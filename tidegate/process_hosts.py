@@ -13,11 +13,11 @@ from actors.runtime.serving import LEAVE_WITHIN_MS
 from tidegate import children, run_file
 from tidegate.children import Child
 from tidegate.config import LogSettings
-from tidegate.keeping import Pauses, StackHalted, Tell, start_again
+from tidegate.keeping import Pauses, StackHalted, StackSuperseded, Tell, start_again
 
 STOP_TIMEOUT_MS: Final = LEAVE_WITHIN_MS + 2_000
-CORRUPT: Final = 3
-"""How a host ends when the log contradicts itself (`tidegate.cli.shared.ExitCode`)."""
+LASTING: Final = {3: StackHalted, 4: StackSuperseded}
+"""How a host ends (`tidegate.cli.shared.ExitCode`) that must not be started again, and how that ends the stack."""
 _LAST_WORDS_BYTES: Final = 4_096
 
 
@@ -48,8 +48,8 @@ class ProcessHosts:
         while True:
             pauses.began()
             ended = await self._children[name].wait()
-            if ended == CORRUPT:
-                raise StackHalted(f"{name} stopped: {self._last_words(name)}")
+            if ended in LASTING:
+                raise LASTING[ended](f"{name} stopped: {self._last_words(name)}")
             self._tell(
                 "host_ended", f"{name} ended ({_said(ended)}); starting it again", wrong=True, host=name, ended=ended
             )

@@ -134,11 +134,22 @@ def test_what_a_flag_says_wrong_is_refused_by_flag() -> None:
         ({"TIDEGATE_NATS_MONITOR_URLS": "http://a:8222"}, "nats.monitor_urls (from TIDEGATE_NATS_MONITOR_URLS)"),
         ({"TIDEGATE_NATS_PORT": "9", "TIDEGATE_NATS_MONITOR_PORT": "9"}, "one port cannot be both"),
         ({"TIDEGATE_RUNTIME": "process", "TIDEGATE_RAY_ADDRESS": "auto"}, "ray.address (from TIDEGATE_RAY_ADDRESS)"),
+        ({"TIDEGATE_NATS_URLS": "nats://a", "TIDEGATE_NATS_PORT": "9"}, "nats.port (from TIDEGATE_NATS_PORT)"),
+        ({"TIDEGATE_NATS_URLS": "nats://a", "TIDEGATE_NATS_MONITOR_PORT": "9"}, "nats.monitor_port (from"),
+        ({"TIDEGATE_RUNTIME": "process", "TIDEGATE_RAY_OBJECT_STORE_MB": "99"}, "the runtime is process"),
+        ({"TIDEGATE_RAY_ADDRESS": "auto", "TIDEGATE_RAY_OBJECT_STORE_MB": "99"}, "ray.address names a cluster"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str], said: str) -> None:
     """Each value may be fine, and the whole not."""
     assert said in str(refusal(environ=environ))
+
+
+def test_a_later_source_can_take_back_what_stands_in_the_way() -> None:
+    """A default asks for nothing, wherever it stands."""
+    file = written('runtime = "process"\n[nats]\nport = 4222\n[ray]\nobject_store_mb = 99\n')
+    flags = [Flag("--set", "nats.port", "0"), Flag("--set", "ray.object_store_mb", "80")]
+    assert load(file, {"TIDEGATE_NATS_URLS": "nats://a"}, flags).settings.nats.urls == ("nats://a",)
 
 
 def test_an_external_cluster_may_ask_for_replicas() -> None:

@@ -15,6 +15,7 @@ from tidegate.cli.log import log_app
 from tidegate.cli.send import send
 from tidegate.cli.shared import add
 from tidegate.cli.status import status
+from tidegate.cli.up import SETTINGS as UP_SETTINGS
 from tidegate.cli.up import up
 from tidegate.cli.version import print_version, version
 
@@ -35,7 +36,7 @@ def tidegate(
     """A fair, provable queue in front of a rush, and an inventory that cannot be double-booked."""
 
 
-add(app, up)
+add(app, up, settings=UP_SETTINGS)
 add(app, down)
 add(app, status)
 add(app, send)

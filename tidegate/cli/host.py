@@ -14,7 +14,7 @@ import typer
 
 from events.names import identifier
 from tidegate import run_file
-from tidegate.cli.shared import Invocation
+from tidegate.cli.shared import ExitCode, Invocation, report
 
 
 async def host(
@@ -29,9 +29,9 @@ async def host(
     """Run one actor host in this process, on the servers of the running stack or of nats.urls, until Ctrl-C.
 
     It shares the partitions with the hosts that are there, and leaves in order. Ends with 3 when the log contradicts
-    itself.
+    itself, and with 4 when another host of its name started later: after these, nothing should start it again.
     """
-    from actors.runtime.serving import calm_collector, serve
+    from actors.runtime.serving import HostSuperseded, calm_collector, serve
 
     calm_collector()
     until = asyncio.Event()
@@ -39,7 +39,11 @@ async def host(
         asyncio.get_running_loop().add_signal_handler(number, until.set)
     run = run_file.read(run_file_path) if run_file_path is not None else None
     reach = run.reach if run is not None else run_file.reach_of(call.settings)
-    await serve(identifier(name) if name is not None else default_name(), reach, until=until)
+    try:
+        await serve(identifier(name) if name is not None else default_name(), reach, until=until)
+    except HostSuperseded as error:
+        report(error, as_json=call.json)
+        raise typer.Exit(ExitCode.SUPERSEDED) from error
 
 
 def default_name() -> str:

@@ -16,11 +16,11 @@ import asyncio
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
 import typer
@@ -29,6 +29,7 @@ from rich.console import Console
 from events.errors import BadName, LogHalted, TidegateError
 from tidegate import logs
 from tidegate.config import BadSetting, Flag, Loaded, Settings, load
+from tidegate.keeping import StackSuperseded
 
 
 class ExitCode(IntEnum):
@@ -39,6 +40,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     CORRUPT = 3
     """The log contradicts itself, or what was acknowledged."""
+    SUPERSEDED = 4
+    """Another of the same name has taken its place: a machine that starts it again would start a fight."""
 
 
 @dataclass(frozen=True)
@@ -67,43 +70,67 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change any setting, for example nats.port=4222. May be repeated."),
 ]
-DataDirOption = Annotated[str | None, typer.Option("--data-dir", metavar="PATH", help="The setting data_dir.")]
-LogLevelOption = Annotated[
-    str | None, typer.Option("--log-level", metavar="LEVEL", help="The setting log.level: debug, info, warning, error.")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
-COMMON: Final = tuple(
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
-    for name, option, default in (
-        ("config_file", ConfigOption, None),
-        ("changes", SetOption, None),
-        ("data_dir", DataDirOption, None),
-        ("log_level", LogLevelOption, None),
-        ("as_json", JsonOption, False),
-    )
+
+class SettingFlag(NamedTuple):
+    """An option that is short for `--set KEY=…`: it goes the way of every other setting, and is checked there."""
+
+    name: str
+    key: str
+    option: Any
+
+    @property
+    def spelled(self) -> str:
+        return f"--{self.name.replace('_', '-')}"
+
+
+COMMON_SETTINGS: Final = (
+    SettingFlag(
+        "data_dir",
+        "data_dir",
+        Annotated[str | None, typer.Option("--data-dir", metavar="PATH", help="The setting data_dir.")],
+    ),
+    SettingFlag(
+        "log_level",
+        "log.level",
+        Annotated[
+            str | None,
+            typer.Option("--log-level", metavar="LEVEL", help="The setting log.level: debug, info, warning, error."),
+        ],
+    ),
 )
 
 
-def add(app: typer.Typer, command: Callable[..., Any], name: str | None = None) -> None:
-    """Make `command` known to `app`, under its own name (`_` becomes `-`) unless another is given."""
+def _parameter(name: str, option: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+
+
+def add(
+    app: typer.Typer, command: Callable[..., Any], name: str | None = None, *, settings: Sequence[SettingFlag] = ()
+) -> None:
+    """Make `command` known to `app`, under its own name (`_` becomes `-`) unless another is given.
+
+    It finds the values of `settings` in its invocation's settings, and takes no arguments for them.
+    """
     signature = inspect.signature(command, eval_str=True)
+    short = (*settings, *COMMON_SETTINGS)
+    common = (
+        *(_parameter(one.name, one.option) for one in settings),
+        _parameter("config_file", ConfigOption),
+        _parameter("changes", SetOption),
+        *(_parameter(one.name, one.option) for one in COMMON_SETTINGS),
+        _parameter("as_json", JsonOption, default=False),
+    )
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in list(signature.parameters.values())[1:]
     ]
 
     @functools.wraps(command)
-    def run(
-        *,
-        config_file: Path | None,
-        changes: list[str] | None,
-        data_dir: str | None,
-        log_level: str | None,
-        as_json: bool,
-        **arguments: Any,
-    ) -> None:
+    def run(*, config_file: Path | None, changes: list[str] | None, as_json: bool, **arguments: Any) -> None:
+        given = {one: arguments.pop(one.name) for one in short}
         try:
-            call = Invocation(load(config_file, flags=_flags(changes, data_dir, log_level)), as_json)
+            call = Invocation(load(config_file, flags=_flags(changes, given)), as_json)
             logs.setup(call.settings.log)
             ending = command(call, **arguments)
             if inspect.iscoroutine(ending):
@@ -112,7 +139,7 @@ def add(app: typer.Typer, command: Callable[..., Any], name: str | None = None) 
             report(error, as_json=as_json)
             raise typer.Exit(exit_code(error)) from error
 
-    run.__signature__ = signature.replace(parameters=[*own, *COMMON])  # type: ignore[attr-defined]  # typer reads it
+    run.__signature__ = signature.replace(parameters=[*own, *common])  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {}  # the signature says it all, resolved
     app.command(name)(run)
 
@@ -123,14 +150,16 @@ def exit_code(error: TidegateError) -> ExitCode:
             return ExitCode.CORRUPT
         case BadSetting() | BadName():
             return ExitCode.USAGE
+        case StackSuperseded():
+            return ExitCode.SUPERSEDED
         case _:
             return ExitCode.FAILED
 
 
-def report(error: TidegateError, *, as_json: bool) -> None:
-    """Say on standard error what went wrong, and what to do next."""
+def report(error: TidegateError, *, as_json: bool, **about: str) -> None:
+    """Say on standard error what went wrong, and what to do next. `about` is what a program needs for that."""
     if as_json:
-        said = {"error": {"code": error.code, "detail": str(error), "next_step": error.next_step}}
+        said = {"error": {"code": error.code, "detail": str(error), "next_step": error.next_step, **about}}
         typer.echo(orjson.dumps(said), err=True)
         return
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -140,17 +169,14 @@ def report(error: TidegateError, *, as_json: bool) -> None:
         console.print(f"  next: {error.next_step}")
 
 
-def _flags(changes: list[str] | None, data_dir: str | None, log_level: str | None) -> list[Flag]:
+def _flags(changes: list[str] | None, given: Mapping[SettingFlag, Any]) -> list[Flag]:
     flags = []
     for change in changes or ():
         key, equals, text = change.partition("=")
         if not equals:
             raise BadSetting(f"--set {change}: expected KEY=VALUE")
         flags.append(Flag(f"--set {key}", key, text))
-    if data_dir is not None:
-        flags.append(Flag("--data-dir", "data_dir", data_dir))
-    if log_level is not None:
-        flags.append(Flag("--log-level", "log.level", log_level))
+    flags += [Flag(one.spelled, one.key, str(value)) for one, value in given.items() if value is not None]
     return flags
 
 

@@ -11,28 +11,42 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-import msgspec
 import typer
 from rich.markup import escape
 
 from events.clock import iso, system_clock
-from tidegate.cli.shared import Invocation
+from tidegate.cli.shared import Invocation, SettingFlag
 from tidegate.config import Settings
 
 KILLED = 130
 
+SETTINGS: Final = (
+    SettingFlag(
+        "runtime",
+        "runtime",
+        Annotated[Literal["ray", "process"] | None, typer.Option(help="What hosts actors, as the setting runtime.")],
+    ),
+    SettingFlag(
+        "hosts",
+        "hosts.count",
+        Annotated[int | None, typer.Option(help="How many hosts, as hosts.count.", min=1, max=64)],
+    ),
+    SettingFlag(
+        "nats_port",
+        "nats.port",
+        Annotated[int | None, typer.Option(help="As nats.port; 0 chooses.", min=0, max=65_535)],
+    ),
+    SettingFlag(
+        "monitor_port",
+        "nats.monitor_port",
+        Annotated[int | None, typer.Option(help="As nats.monitor_port; 0 chooses.", min=0, max=65_535)],
+    ),
+)
 
-async def up(
-    call: Invocation,
-    runtime: Annotated[
-        Literal["ray", "process"] | None, typer.Option(help="What hosts actors, as the setting runtime.")
-    ] = None,
-    hosts: Annotated[int | None, typer.Option(help="How many hosts, as hosts.count.", min=1, max=64)] = None,
-    nats_port: Annotated[int | None, typer.Option(help="As nats.port; 0 chooses.", min=0, max=65_535)] = None,
-    monitor_port: Annotated[int | None, typer.Option(help="As nats.monitor_port.", min=0, max=65_535)] = None,
-) -> None:
+
+async def up(call: Invocation) -> None:
     """Start everything on this machine, and keep it running until Ctrl-C.
 
     Data is kept in the data folder. Killed at any point, the next `up` recovers. Servers that are named in the settings
@@ -40,7 +54,7 @@ async def up(
     """
     from tidegate.stack import running
 
-    settings = _changed(call.settings, runtime, hosts, nats_port, monitor_port)
+    settings = call.settings
     teller = Teller(call)
     work = asyncio.current_task()
     assert work is not None
@@ -122,22 +136,3 @@ def _on_signals(work: asyncio.Task[Any], teller: Teller) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-
-
-def _changed(
-    settings: Settings,
-    runtime: Literal["ray", "process"] | None,
-    hosts: int | None,
-    port: int | None,
-    monitor: int | None,
-) -> Settings:
-    replace = msgspec.structs.replace
-    if runtime is not None:
-        settings = replace(settings, runtime=runtime)
-    if hosts is not None:
-        settings = replace(settings, hosts=replace(settings.hosts, count=hosts))
-    if port is not None:
-        settings = replace(settings, nats=replace(settings.nats, port=port))
-    if monitor is not None:
-        settings = replace(settings, nats=replace(settings.nats, monitor_port=monitor))
-    return settings
