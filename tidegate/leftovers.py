@@ -19,7 +19,8 @@ async def end_leftovers(data_dir: Path) -> AsyncIterator[Part]:
 
     The caller holds the folder's lock: nobody starts any of them meanwhile.
     """
-    for part in list(parts.noted(data_dir)):
+    noted = sorted(parts.noted(data_dir), key=lambda part: part.name != RAY)  # Ray first: it starts its hosts again
+    for part in noted:
         if part.name == parts.KEEPER:
             continue
         folder = folder_of(data_dir) if part.name == RAY else data_dir

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -18,9 +19,10 @@ RATES: Final = ("commands", "commits")
 
 class Row(msgspec.Struct, frozen=True):
     """One host as it was last heard. Rates are per second since the look before; `lag` is how far its view of the log's
-    end is behind."""
+    end is behind; `pid` is its process, where the stack of this folder has noted one."""
 
     host: str
+    pid: int | None
     incarnation: str
     since: Instant
     silent_ms: int
@@ -51,9 +53,11 @@ class Overview(msgspec.Struct, frozen=True):
 class Looking:
     """Looks again and again, and remembers the look before for the rates."""
 
-    def __init__(self, listening: Listening, log: EventLog) -> None:
+    def __init__(self, listening: Listening, log: EventLog, pids: Callable[[], Mapping[str, int]] = dict) -> None:
+        """`pids` tells the processes of hosts by name. Beats don't: a process means nothing on another machine."""
         self._listening = listening
         self._log = log
+        self._pids = pids
         self._before: dict[str, tuple[float, dict[str, int]]] = {}
 
     async def look(self) -> Overview:
@@ -62,13 +66,14 @@ class Looking:
             head = await self._log.head()
         except LogError as error:
             trouble = f"{error.code}: {error}"
-        rows = tuple(self._row(name, head) for name in sorted(self._listening.hosts))
+        pids = self._pids()
+        rows = tuple(self._row(name, pids.get(name), head) for name in sorted(self._listening.hosts))
         owned = {
             partition for row in rows if row.heard for partition in self._listening.hosts[row.host].beat.partitions
         }
         return Overview(system_clock(), rows, len(owned), head, trouble)
 
-    def _row(self, name: str, head: LogHead | None) -> Row:
+    def _row(self, name: str, pid: int | None, head: LogHead | None) -> Row:
         heard = self._listening.hosts[name]
         beat, counts = heard.beat, dict(heard.beat.counts)
         key = f"{name}/{beat.incarnation}"
@@ -81,4 +86,4 @@ class Looking:
         }
         lag = max(head.last - beat.log_end, 0) if head is not None else 0
         silent_ms = int(self._listening.silent_ms(name))
-        return Row(name, beat.incarnation, beat.since, silent_ms, len(beat.partitions), lag, rates, counts)
+        return Row(name, pid, beat.incarnation, beat.since, silent_ms, len(beat.partitions), lag, rates, counts)

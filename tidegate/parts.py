@@ -1,6 +1,7 @@
 """The processes of an embedded stack, as they are noted on disk while they run.
 
-Each part has a file `<data_dir>/run/<name>.json` that says which process it is. A kill leaves the files behind,
+Each part has a file `<data_dir>/run/<name>.json` that says which process it is. Who starts a process writes it; a host
+under Ray, which starts it again unasked, writes its own. A kill leaves the files behind,
 and maybe some of the processes: so the next start, `down` and `doctor` can tell what is still there. A process
 id alone is not enough, because the system gives it away again; so the note says when the process was born too.
 """
@@ -53,7 +54,9 @@ def noted(data_dir: Path) -> Iterator[Part]:
     for path in sorted(folder(data_dir).glob("*.json")):
         try:
             yield msgspec.json.decode(path.read_bytes(), type=Part)
-        except msgspec.DecodeError:
+        except FileNotFoundError:  # forgotten while we looked
+            continue
+        except (OSError, msgspec.DecodeError):
             yield Part(path.stem, 0, "")
 
 
@@ -84,6 +87,11 @@ def _born_elsewhere(pid: int) -> str | None:
     said = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     state, _, started = said.stdout.strip().partition(" ")
     return None if not started or state.startswith("Z") else started.strip()
+
+
+def living(data_dir: Path) -> dict[str, int]:
+    """The process of each part that is noted and still runs, by the part's name."""
+    return {part.name: part.pid for part in noted(data_dir) if lives(part)}
 
 
 def is_running(data_dir: Path) -> bool:

@@ -7,6 +7,7 @@ is one itself. `run` sends somebody on the errand; `main` is what they do.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +19,7 @@ import msgspec
 from actors.runtime.serving import HostAbout
 from events.errors import TidegateError
 from events.nats.reach import Reach
-from tidegate import logs
+from tidegate import logs, parts
 from tidegate.config import LogSettings
 
 ERRAND_TIMEOUT_S: Final = 120
@@ -35,13 +36,15 @@ Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 class StartHosts(msgspec.Struct, frozen=True, tag=True):
-    """See that these hosts run. They log to `<logs>/<name>.log`, or where Ray likes when there is no such folder."""
+    """See that these hosts run. On the machine of an embedded stack `data_dir` is its folder: hosts log to
+    `<data_dir>/logs/<name>.log`, and note there which process they are. Elsewhere it is empty, and they log where Ray
+    likes."""
 
     address: str
     names: tuple[str, ...]
     reach: Reach
     level: Level
-    logs: str = ""
+    data_dir: str = ""
 
 
 class ListHosts(msgspec.Struct, frozen=True, tag=True):
@@ -112,16 +115,16 @@ def _do(errand: Errand) -> tuple[HostAbout, ...]:
     with ray_hosts.cluster(errand.address):
         if isinstance(errand, StartHosts):
             settings = LogSettings(level=errand.level, format="json")
-            return tuple(ray_hosts.start_hosts(errand.reach, errand.names, partial(logs_to, errand.logs, settings)))
+            return tuple(ray_hosts.start_hosts(errand.reach, errand.names, partial(prepare, errand.data_dir, settings)))
         if isinstance(errand, StopHosts):
             return tuple(HostAbout(name, False) for name in ray_hosts.stop_hosts())
         return tuple(ray_hosts.list_hosts())
 
 
-def logs_to(folder: str, settings: LogSettings, name: str) -> None:
-    """Set up the logs of the host `name`, in its own process."""
-    place = Path(folder)
-    if folder and place.is_dir():
-        logs.setup(settings, (place / f"{name}.log").open("a", encoding="utf-8", buffering=1))
+def prepare(data_dir: str, settings: LogSettings, name: str) -> None:
+    """Set up the logs of the host `name` and note its process: called in that process, each time that Ray starts it."""
+    if data_dir:
+        parts.note(Path(data_dir), name, os.getpid())
+        logs.setup(settings, (Path(data_dir) / "logs" / f"{name}.log").open("a", encoding="utf-8", buffering=1))
     else:
         logs.setup(settings)

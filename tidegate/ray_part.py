@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from actors.runtime.serving import LEAVE_WITHIN_MS, HostAbout
+from actors.runtime.serving import LEAVE_WITHIN_MS, HostAbout, HostSuperseded
 from events.errors import TidegateError
 from events.nats.reach import Reach
-from tidegate import ray_driver
-from tidegate.keeping import Pauses, StackHalted, Tell, start_again
+from tidegate import parts, ray_driver
+from tidegate.keeping import Pauses, StackHalted, StackSuperseded, Tell, start_again
 from tidegate.listening import Listening
 from tidegate.ray_driver import Level, ListHosts, StartHosts, StopHosts
 from tidegate.ray_head import RayHead
@@ -37,30 +37,42 @@ class Cluster:
 
 
 class RayHosts:
-    """Hosts on `ray`: ours to keep when it is a `RayHead`. They write logs into `logs`, or where Ray likes if None."""
+    """Hosts on `ray`: ours to keep when it is a `RayHead`. `data_dir` is None for those of a cluster, which may run
+    anywhere; others log there, and note which process they are."""
 
     name = "hosts"
 
     def __init__(
-        self, ray: RayHead | Cluster, names: Sequence[str], reach: Reach, tell: Tell, *, level: Level, logs: Path | None
+        self,
+        ray: RayHead | Cluster,
+        names: Sequence[str],
+        reach: Reach,
+        tell: Tell,
+        *,
+        level: Level,
+        data_dir: Path | None,
     ) -> None:
         self._ray: Final = ray
         self._names: Final = tuple(names)
         self._reach: Final = reach
         self._tell: Final = tell
         self._level: Final[Level] = level
-        self._logs: Final = str(logs.absolute()) if logs is not None else ""
+        self._data_dir: Final = data_dir.absolute() if data_dir is not None else None
 
     async def start(self) -> None:
         ray = self._ray
-        await ray_driver.run(
-            StartHosts(ray.address, self._names, self._reach, self._level, self._logs), ray.environment
-        )
+        data_dir = "" if self._data_dir is None else str(self._data_dir)
+        await ray_driver.run(StartHosts(ray.address, self._names, self._reach, self._level, data_dir), ray.environment)
 
     async def stop(self) -> None:
         """Hosts leave in order; those of a Ray of our own that doesn't answer end with it."""
-        if isinstance(self._ray, Cluster) or self._ray.pid is not None:
-            await ray_driver.run(StopHosts(self._ray.address), self._ray.environment, STOP_TIMEOUT_S)
+        try:
+            if isinstance(self._ray, Cluster) or self._ray.pid is not None:
+                await ray_driver.run(StopHosts(self._ray.address), self._ray.environment, STOP_TIMEOUT_S)
+        finally:
+            if self._data_dir is not None:
+                for name in self._names:
+                    parts.forget(self._data_dir, name)
 
     async def watch(self, listening: Listening, connected: Callable[[], bool]) -> None:
         """`connected` says whether hosts could be heard at all."""
@@ -98,10 +110,11 @@ class RayHosts:
             for name in silent:
                 host = known.get(name, HostAbout(name, False))
                 if host.failure:
-                    raise StackHalted(f"{name} stays down: {host.failure}")
+                    superseded = host.failure.startswith(f"{HostSuperseded.code}:")
+                    raise (StackSuperseded if superseded else StackHalted)(f"{name} stays down: {host.failure}")
             if not set(silent) <= known.keys():
                 await self.start()
-        except StackHalted:
+        except (StackHalted, StackSuperseded):
             raise
         except TidegateError as error:
             self._tell(

@@ -21,10 +21,10 @@ RESOURCES: Final = (
 
 
 class SeedRefused(TidegateError):
-    """A demo resource was refused: our bug."""
+    """A demo resource was refused: the log is full, the host is busy, or it is a bug of ours."""
 
     code = "seed_refused"
-    next_step = "report it; the stack runs all the same"
+    next_step = "nothing: the stack runs all the same, and a catalog that is still empty is seeded at the next start"
 
 
 async def seed(sender: Sender) -> int:

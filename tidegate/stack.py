@@ -23,7 +23,7 @@ import structlog
 
 from actors.runtime.sender import Sender
 from events.clock import system_clock
-from events.errors import LogError, TidegateError
+from events.errors import TidegateError
 from events.nats.ground import Ground, reached
 from events.nats.log import JetStreamLog
 from events.nats.reach import Reach
@@ -151,8 +151,8 @@ class Stack:
         stops.push_async_callback(self.listening.stop)
         if settings.runtime == "ray":
             ray = self._head or Cluster(settings.ray.address, os.environ)
-            logs = settings.data_dir / "logs" if self._head is not None else None
-            hosts = RayHosts(ray, self.names, reach, self._tell, level=settings.log.level, logs=logs)
+            data_dir = settings.data_dir if self._head is not None else None
+            hosts = RayHosts(ray, self.names, reach, self._tell, level=settings.log.level, data_dir=data_dir)
             self._hosts = hosts
             if self.kept:
                 stops.push_async_callback(self._stop, "hosts", hosts)
@@ -172,8 +172,8 @@ class Stack:
         await sender.start()
         try:
             count = await seed.seed(sender)
-        except LogError as error:
-            self._tell("not_seeded", f"the demo organisation could not be looked at: {error}", wrong=True)
+        except TidegateError as error:  # refused, unknown, out of reach: a demo is no reason to end what runs
+            self._tell("not_seeded", f"the demo organisation was not put there: {error}", wrong=True, reason=error.code)
         else:
             if count:
                 self._tell("seeded", f"the catalog of {seed.ORG!r} got {count} resources to look at", resources=count)

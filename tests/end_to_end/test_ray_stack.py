@@ -37,14 +37,21 @@ async def test_hosts_under_ray_take_commands_and_stop_in_order(tmp_path: Path) -
 
 
 async def test_ray_starts_a_killed_host_again(tmp_path: Path) -> None:
-    """Under a new number, with the same name; what was acknowledged is still there."""
+    """Under a new number, which `status` knows, with the same name; what was acknowledged is still there."""
     async with up(tmp_path) as stack:
         sequence = await send_first(stack)
         killed = await stack.ray_pid_of("host-1")
+        assert (await pids(tmp_path))["host-1"] == killed
         kill(killed)
         await still_has_first(stack, sequence)
         await stack.until("host_back", host="host-1")
-        assert await stack.ray_pid_of("host-1") != killed
+        assert (await pids(tmp_path))["host-1"] == await stack.ray_pid_of("host-1") != killed
+
+
+async def pids(folder: Path) -> dict[str, int]:
+    """The process of each host, as people are told."""
+    status = await tidegate(folder, "status", "--once", "--json")
+    return {host["host"]: host["pid"] for host in status.data["hosts"]}
 
 
 async def test_a_killed_ray_is_started_again_with_its_hosts(tmp_path: Path) -> None:

@@ -41,6 +41,18 @@ async def test_a_system_that_is_whole_is_healthy() -> None:
         assert data["hosts"][0]["since"].endswith("Z")
 
 
+async def test_a_process_is_shown_where_it_is_known() -> None:
+    """Hosts elsewhere have one too, but it means nothing here."""
+    async with in_memory(hosts=0) as system:
+        listening = Listening()
+        await listening.start(system.bus)
+        await system.bus.publish(BEATS, beat("here", 1))
+        await system.bus.publish(BEATS, beat("there", 1))
+        await asyncio.sleep(0)
+        overview = await Looking(listening, system.log, lambda: {"here": 42}).look()
+        assert {row["host"]: row["pid"] for row in as_data(overview)["hosts"]} == {"here": 42, "there": None}
+
+
 async def test_rates_are_what_happened_between_two_beats() -> None:
     """A host's own counts and the time between its beats; looking again without a new beat changes nothing."""
     async with in_memory(hosts=0) as system:

@@ -71,4 +71,11 @@ def test_what_is_forgotten_is_gone_and_forgetting_again_is_fine(tmp_path: Path) 
     parts.note(tmp_path, "host-1", os.getpid())
     parts.forget(tmp_path, "host-1")
     parts.forget(tmp_path, "host-1")
+
+
+def test_a_note_that_is_forgotten_while_it_is_read_is_not_there(tmp_path: Path) -> None:
+    """Whoever looks needs no lock."""
+    parts.folder(tmp_path).mkdir(parents=True)
+    (parts.folder(tmp_path) / "host-1.json").symlink_to("gone")
+    assert list(parts.noted(tmp_path)) == []
     assert list(parts.noted(tmp_path)) == []

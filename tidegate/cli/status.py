@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -13,10 +14,14 @@ from rich.text import Text
 
 from events.clock import iso
 from events.limits import PARTITIONS
-from tidegate import run_file
+from tidegate import parts, run_file
 from tidegate.cli.shared import ExitCode, Invocation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from events.nats.reach import Reach
     from tidegate.overview import Looking, Overview
 
 
@@ -36,7 +41,7 @@ async def status(
     async with reached(run_file.reach_of(call.settings), name="tidegate-status") as ground:
         listening = Listening()
         await listening.start(ground.bus)
-        looking = Looking(listening, await ground.log())
+        looking = Looking(listening, await ground.log(), partial(pids, call.settings.data_dir, ground.reach))
         try:
             await asyncio.sleep(min(every, 0.5))
             await looking.look()
@@ -50,6 +55,12 @@ async def status(
                 await _keep_looking(call, looking, every)
         finally:
             await listening.stop()
+
+
+def pids(data_dir: Path, reach: Reach) -> Mapping[str, int]:
+    """The processes of the stack on this folder, if it is the one whose hosts are heard."""
+    run = run_file.read(run_file.path_of(data_dir))
+    return parts.living(data_dir) if run is not None and run.reach.servers == reach.servers else {}
 
 
 async def _keep_looking(call: Invocation, looking: Looking, every: float) -> None:
@@ -94,7 +105,7 @@ def table(overview: Overview) -> Table:
     found = Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left")
     found.add_column("host")
     found.add_column("up")
-    for heading in ("partitions", "actors", "commands/s", "commits/s", "conflicts", "busy", "lag"):
+    for heading in ("pid", "partitions", "actors", "commands/s", "commits/s", "conflicts", "busy", "lag"):
         found.add_column(heading, justify="right")
     for row in overview.hosts:
         counts = row.counts
@@ -102,6 +113,7 @@ def table(overview: Overview) -> Table:
         found.add_row(
             row.host,
             up,
+            "–" if row.pid is None else str(row.pid),
             str(row.partitions),
             f"{counts.get('actors', 0):,}",
             f"{row.rates['commands']:,.0f}",
