@@ -32,6 +32,13 @@ class NothingRuns(TidegateError):
     next_step = "start one with `tidegate up`, or name servers with nats.urls, or another folder with --data-dir"
 
 
+class NotAllowed(TidegateError):
+    """The system does not let us see, or stop, what runs on the data folder: another user started it."""
+
+    code = "not_allowed"
+    next_step = "ask as the user who started the stack, or name another folder with --data-dir"
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """What runs on a data folder. `ray_address` is empty when the hosts don't run under a Ray of this machine."""
 
@@ -58,11 +65,13 @@ def write(data_dir: Path, run: Run) -> None:
 
 
 def read(path: Path) -> Run | None:
-    """What the file says; None when there is none, or it was never finished."""
+    """What the file says; None when there is none, or it was never finished. `NotAllowed` when we may not read it."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Run)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
+    except OSError as error:
+        raise NotAllowed(f"{path}: {error.strerror or error}") from error
 
 
 def forget(data_dir: Path) -> None:

@@ -7,6 +7,7 @@ what one command promises.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -19,9 +20,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.catalog import CATALOG
+from events.clock import iso
 from events.nats.connection import connect
 from events.nats.ground import reached
-from events.nats.server import free_port
+from events.nats.server import NatsServer, free_port
 from events.nats.stream import log_settings
 from tests.support.jetstream import api
 from tests.support.stack import Running, clean, environment, gone, kill, launch, tidegate, up
@@ -55,7 +58,8 @@ async def test_one_command_starts_a_system_that_takes_commands(tmp_path: Path) -
         status = await tidegate(tmp_path, "status", "--once", "--json")
         assert status.code == 0
         assert status.data["healthy"]
-        assert [host["host"] for host in status.data["hosts"]] == ["host-1", "host-2"]
+        pids = {host["host"]: host["pid"] for host in status.data["hosts"]}
+        assert pids == {name: stack.pid_of(name) for name in ("host-1", "host-2")}
         assert status.data["partitions_owned"] == 64
         listed = (await tidegate(tmp_path, "send", "list_resources", "--json")).data["reply"]["resources"]
         assert {one["id"] for one in listed} == {"studio-north", "studio-south", "meeting-room"}
@@ -284,7 +288,7 @@ async def test_of_two_hosts_of_one_name_the_earlier_ends_and_says_why(tmp_path: 
         try:
             async with asyncio.timeout(30):
                 _, said = await first.communicate()
-            assert first.returncode == 1
+            assert first.returncode == 4
             assert b"error[host_superseded]" in said
             assert second.returncode is None
         finally:
@@ -293,6 +297,24 @@ async def test_of_two_hosts_of_one_name_the_earlier_ends_and_says_why(tmp_path: 
                     host.kill()
                     await host.wait()
         assert stack.process.returncode is None
+
+
+async def test_of_two_stacks_on_one_log_the_earlier_ends_and_says_why(tmp_path: Path) -> None:
+    """Their hosts have the same names: started again, they would take each other's places for ever."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    async with NatsServer(tmp_path / "nats", port=free_port(), monitoring_port=free_port()) as server:
+        there = {"TIDEGATE_NATS_URLS": server.url, "TIDEGATE_NATS_MONITOR_URLS": server.monitor}
+        async with (
+            up(tmp_path / "one", *PROCESS, "--hosts", "1", **there) as one,
+            up(tmp_path / "two", *PROCESS, "--hosts", "1", **there) as two,
+        ):
+            assert await one.ended() == 4
+            error = json.loads(one.err.splitlines()[-1])["error"]
+            assert error["code"] == "stack_superseded"
+            assert error["detail"].startswith("host-1 stopped: error[host_superseded]: another process runs a host")
+            assert not [told for told in one.events if told["event"] == "host_ended"]
+            assert two.process.returncode is None
 
 
 async def test_refusals_and_mistakes_are_told_apart(tmp_path: Path) -> None:
@@ -307,6 +329,35 @@ async def test_refusals_and_mistakes_are_told_apart(tmp_path: Path) -> None:
         mistaken = await tidegate(tmp_path, "send", "put_resorce", "id=a")
         assert mistaken.code == 1
         assert "did you mean put_resource?" in mistaken.err
+
+
+async def test_a_command_that_got_no_answer_is_sent_again_as_the_same(tmp_path: Path) -> None:
+    """With the id and the instant that were printed; what is stored says when it was asked first."""
+    async with up(tmp_path, *PROCESS, "--hosts", "1") as stack:
+        put = ("send", "put_resource", "id=a", "time_zone=UTC", "--actor", "a.catalog", "--json")
+        os.kill(stack.pid_of("host-1"), signal.SIGSTOP)
+        unknown = await tidegate(tmp_path, *put, "--within", "0.5")
+        os.kill(stack.pid_of("host-1"), signal.SIGCONT)
+        assert unknown.code == 1
+        error = json.loads(unknown.err.splitlines()[-1])["error"]
+        assert error["code"] == "unknown_outcome"
+        again = await tidegate(tmp_path, *put, "--id", error["id"], "--asked-at", error["asked_at"], "--within", "20")
+        assert again.data["accepted"]
+        async with reached(stack.reach, name="test") as ground:
+            log = await ground.log()
+            decided = [
+                one
+                async for recorded in log.read_actor("a.catalog")
+                for one in CATALOG.facts.read(recorded.body).decided
+            ]
+        assert [(one.id, iso(one.asked_at)) for one in decided] == [(error["id"], error["asked_at"])]
+
+
+async def test_a_demo_that_finds_no_room_is_told_of_and_does_not_end_the_start(tmp_path: Path) -> None:
+    """Everything else runs."""
+    async with up(tmp_path, *PROCESS, "--hosts", "1", "--set", "nats.max_bytes=500") as stack:
+        assert (await stack.until("not_seeded"))["wrong"]
+        assert (await tidegate(tmp_path, "status", "--once")).code == 0
 
 
 async def test_a_transaction_takes_effect_in_all_actors_or_in_none(tmp_path: Path) -> None:

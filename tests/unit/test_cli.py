@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,15 @@ import typer
 from typer.testing import CliRunner, Result
 
 import tidegate
-from events.errors import BadName, ChainBroken, LogUnavailable, TidegateError
+from actors.decider import Refusal
+from events.clock import iso
+from events.errors import BadName, ChainBroken, LogUnavailable, TidegateError, UnknownOutcome
 from tidegate import logs
 from tidegate.cli import app
 from tidegate.cli.shared import ExitCode, Invocation, add, exit_code
+from tidegate.keeping import StackSuperseded
+
+sending = import_module("tidegate.cli.send")  # in its package, the command stands under the module's name
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +118,7 @@ def test_an_error_is_json_where_json_was_asked_for() -> None:
         (TidegateError("whatever"), ExitCode.FAILED),
         (BadName("Demo"), ExitCode.USAGE),
         (ChainBroken("demo.catalog"), ExitCode.CORRUPT),
+        (StackSuperseded("host-1"), ExitCode.SUPERSEDED),
     ],
 )
 def test_the_exit_code_tells_failed_from_misused_from_corrupt(error: TidegateError, code: ExitCode) -> None:
@@ -123,6 +130,21 @@ def test_the_exit_code_tells_failed_from_misused_from_corrupt(error: TidegateErr
 def test_a_bug_is_not_dressed_up_as_an_error() -> None:
     """What nobody foresaw comes out as Python raised it."""
     assert isinstance(run_one(raising(ZeroDivisionError())).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--nats-port", "5000", "--monitor-port", "5000"], "nats.monitor_port (from --monitor-port) is 5000"),
+        (["--runtime", "process", "--set", "ray.address=auto"], "ray.address (from --set ray.address) names"),
+        (["--nats-port", "5000", "--set", "nats.urls=nats://a"], "nats.port (from --nats-port) is for the embedded"),
+    ],
+)
+def test_the_flags_of_a_command_are_settings_like_any_others(arguments: list[str], said: str) -> None:
+    """What contradicts another is refused before anything is started, and the flag is named."""
+    ran = run("up", *arguments)
+    assert ran.exit_code == ExitCode.USAGE
+    assert said in ran.stderr
 
 
 def test_an_unknown_option_is_a_usage_error() -> None:
@@ -157,6 +179,79 @@ def test_an_async_command_runs_on_a_loop_of_its_own() -> None:
     ran = run_one(wait)
     assert ran.exit_code == ExitCode.FAILED
     assert "error[log_unavailable]" in ran.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_command_is_read_from_a_file_that_can_be_read(content: bytes | None, tmp_path: Path) -> None:
+    """One that is not there, or not text, is told so."""
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    ran = run("send", "@file")
+    assert ran.exit_code == ExitCode.FAILED
+    assert ran.stderr.startswith("error[bad_command]: @file: cannot be read")
+
+
+def test_a_run_file_that_may_not_be_read_is_told_so(tmp_path: Path) -> None:
+    """Another user's stack is another user's."""
+    (tmp_path / ".tidegate" / "run.json").mkdir(parents=True)
+    ran = run("status", "--once")
+    assert ran.exit_code == ExitCode.FAILED
+    assert ran.stderr.startswith("error[not_allowed]: .tidegate/run.json: ")
+    assert "  next: ask as the user who started the stack" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-12-07T13:00:00.123Z", "2026-12-07T14:00:00.123+01:00", "2026-12-07T13:00:00.123", "1796648400123"]
+)
+def test_an_instant_is_read_as_it_is_printed_or_in_milliseconds(text: str) -> None:
+    """Without a zone it is UTC, wherever it is typed."""
+    assert iso(sending.instant(text)) == "2026-12-07T13:00:00.123Z"
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "-1", "99999999999999999", "1969-12-31", "٣"])
+def test_what_is_no_instant_is_a_usage_error(text: str) -> None:
+    """Nothing is guessed."""
+    ran = run("send", "list_resources", f"--asked-at={text}")
+    assert ran.exit_code == ExitCode.USAGE
+    assert "--asked-at" in ran.stderr
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Refusal | UnknownOutcome) -> None:
+    async def ask(*_: Any) -> Refusal:
+        if isinstance(answer, UnknownOutcome):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(sending, "_ask", ask)
+
+
+AGAIN = ("--id", "my id", "--asked-at", "2026-12-07T13:00:00.123Z")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [UnknownOutcome("no answer"), Refusal("busy", "later", "busy", 50), Refusal("deadline_passed", "", "late")],
+)
+def test_what_can_be_sent_again_says_how(monkeypatch: pytest.MonkeyPatch, answer: Refusal | UnknownOutcome) -> None:
+    """The id and the instant together make it the same command, for people and for programs."""
+    answering(monkeypatch, answer)
+    ran = run("send", "list_resources", *AGAIN)
+    assert ran.exit_code == ExitCode.FAILED
+    assert "--id 'my id' --asked-at 2026-12-07T13:00:00.123Z" in ran.stderr
+    ran = run("send", "list_resources", *AGAIN, "--json")
+    said = json.loads(ran.stderr)["error"] if isinstance(answer, UnknownOutcome) else json.loads(ran.stdout)
+    assert (said["id"], said["asked_at"]) == ("my id", "2026-12-07T13:00:00.123Z")
+
+
+def test_what_cannot_be_sent_again_does_not_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule stands against it, or only the log knows."""
+    answering(monkeypatch, Refusal("bad_capacity", "too few"))
+    assert "next:" not in run("send", "list_resources", *AGAIN).stderr
+    answering(monkeypatch, Refusal("too_old_to_repeat", "no longer remembered", "late"))
+    assert (
+        "next: `tidegate log show` of its actor says whether my id was done"
+        in run("send", "list_resources", *AGAIN).stderr
+    )
 
 
 def test_the_doctor_fails_where_something_is_broken(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from tidegate import parts
 from tidegate.cli.shared import ExitCode, Invocation
+from tidegate.run_file import NotAllowed
 
 _ASK_EVERY_S = 0.05
 
@@ -34,7 +35,10 @@ async def down(
 
 
 async def _stop_keeper(call: Invocation, keeper: parts.Part, within: int) -> None:
-    os.kill(keeper.pid, signal.SIGTERM)
+    try:
+        os.kill(keeper.pid, signal.SIGTERM)
+    except PermissionError as error:
+        raise NotAllowed(f"process {keeper.pid}, which keeps the stack, belongs to another user") from error
     try:
         async with asyncio.timeout(within):
             while parts.lives(keeper):  # noqa: ASYNC110  # not our child: the system tells its end to its parent only

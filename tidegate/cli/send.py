@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any
@@ -12,17 +14,38 @@ import typer
 from rich.markup import escape
 
 from actors.decider import Command, Refusal
+from events.clock import Instant, iso, system_clock
 from events.errors import TidegateError, UnknownOutcome
 from tidegate import run_file
-from tidegate.cli.shared import ExitCode, Invocation
-from tidegate.typed_commands import actor_for, parse, spoken
+from tidegate.cli.shared import ExitCode, Invocation, report
+from tidegate.typed_commands import BadCommand, actor_for, parse, spoken
+
+INSTANT_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999, the last that can be written down."""
 
 
 class NoAnswer(TidegateError):
     """The command was sent; whether it was done is not known."""
 
     code = "unknown_outcome"
-    next_step = "send the same again with that --id: it is done once at most, and the first answer comes back"
+    next_step = (
+        "send the same again with that --id and --asked-at: it is done once at most, and the first answer comes back"
+    )
+
+
+def instant(text: str) -> Instant:
+    """An instant as `iso` writes it, or in milliseconds since 1970; without a zone it is UTC."""
+    try:
+        if text.isascii() and text.isdigit():
+            found = int(text)
+        else:
+            moment = datetime.fromisoformat(text)
+            found = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{text!r} is no instant such as 2026-12-07T13:00:00.000Z") from error
+    if not 0 <= found <= INSTANT_MS_MAX:
+        raise typer.BadParameter(f"{text!r} is not between 1970 and 9999")
+    return found
 
 
 async def send(
@@ -41,6 +64,12 @@ async def send(
         ),
     ] = None,
     id: Annotated[str | None, typer.Option(help="The command's id; the same again is done once.")] = None,
+    asked_at: Annotated[
+        int | None,
+        typer.Option(
+            parser=instant, metavar="INSTANT", help="When it was asked first, when it is sent again; now if none."
+        ),
+    ] = None,
     by: Annotated[str, typer.Option(help="Who asks.")] = "cli",
     within: Annotated[
         float, typer.Option(help="How long to wait for the answer, in seconds.", min=0.001, max=60)
@@ -50,18 +79,26 @@ async def send(
 
     For example: tidegate send put_resource id=studio time_zone=Europe/Berlin capacity=2
 
-    Ends with 1 when the command is refused, or nothing is known of it.
+    Ends with 1 when the command is refused, or nothing is known of it. Then the same again, with the --id and the
+    --asked-at that are printed, is done once at most: what is too old to be remembered is refused, not done again.
     """
     words = _read(words)
     actor = actor or actor_for(words, call.settings.org)
     asked = [(actor, parse(words, actor)), *(spoken(text, call.settings.org) for text in also or ())]
     command_id = id or f"cli-{token_hex(8)}"
-    answer = await _ask(call, asked, command_id, by, max(int(within * 1000), 1))
+    asked_at = system_clock() if asked_at is None else asked_at
+    try:
+        answer = await _ask(call, asked, command_id, by, asked_at, max(int(within * 1000), 1))
+    except UnknownOutcome as error:
+        unknown = NoAnswer(f"{error} ({_repeated(command_id, asked_at)})")
+        report(unknown, as_json=call.json, id=command_id, asked_at=iso(asked_at))
+        raise typer.Exit(ExitCode.FAILED) from error
     if isinstance(answer, Refusal):
-        _refused(call, command_id, answer)
+        _refused(call, command_id, asked_at, answer)
         raise typer.Exit(ExitCode.FAILED)
+    about = {"id": command_id, "asked_at": iso(asked_at)}
     if call.json:
-        call.answer({"accepted": True, "id": command_id, "sequence": answer.sequence, "reply": answer.reply})
+        call.answer({"accepted": True, **about, "sequence": answer.sequence, "reply": answer.reply})
         return
     where = f"at sequence {answer.sequence}" if answer.sequence else "nothing changed"
     call.out.print(f"[bold green]accepted[/], {where}")
@@ -69,9 +106,10 @@ async def send(
         call.out.print_json(data=answer.reply)
 
 
-async def _ask(call: Invocation, asked: list[tuple[str, Command]], command_id: str, by: str, within_ms: int) -> Any:
+async def _ask(
+    call: Invocation, asked: list[tuple[str, Command]], command_id: str, by: str, asked_at: Instant, within_ms: int
+) -> Any:
     from actors.runtime.sender import Sender
-    from events.clock import system_clock
     from events.nats.ground import reached
 
     async with reached(run_file.reach_of(call.settings), name="tidegate-send") as ground:
@@ -79,25 +117,37 @@ async def _ask(call: Invocation, asked: list[tuple[str, Command]], command_id: s
         await sender.start()
         try:
             if len(asked) == 1:
-                return await sender.send(*asked[0], id=command_id, within_ms=within_ms)
-            return await sender.transact(asked, id=command_id, within_ms=within_ms)
-        except UnknownOutcome as error:
-            raise NoAnswer(f"{error} (--id {command_id})") from error
+                return await sender.send(*asked[0], id=command_id, asked_at=asked_at, within_ms=within_ms)
+            return await sender.transact(asked, id=command_id, asked_at=asked_at, within_ms=within_ms)
         finally:
             await sender.stop()
 
 
-def _refused(call: Invocation, command_id: str, refusal: Refusal) -> None:
+def _repeated(command_id: str, asked_at: Instant) -> str:
+    """What makes the same command sent again the same command."""
+    return f"--id {shlex.quote(command_id)} --asked-at {iso(asked_at)}"
+
+
+def _refused(call: Invocation, command_id: str, asked_at: Instant, refusal: Refusal) -> None:
     if call.json:
-        call.answer({"accepted": False, "id": command_id, **msgspec.to_builtins(refusal)})
+        about = {"id": command_id, "asked_at": iso(asked_at)}
+        call.answer({"accepted": False, **about, **msgspec.to_builtins(refusal)})
         return
     call.err.print(f"[bold red]{escape(f'refused[{refusal.code}]')}[/]: {escape(refusal.detail)}", soft_wrap=True)
-    if refusal.retry_after_ms is not None:
-        call.err.print(f"  next: send again after {refusal.retry_after_ms} ms", markup=False)
+    if refusal.code == "too_old_to_repeat":
+        where = f"`tidegate log show` of its actor says whether {command_id} was done"
+        call.err.print(f"  next: {where}", markup=False, soft_wrap=True)
+    elif refusal.fault != "caller":
+        when = "" if refusal.retry_after_ms is None else f" after {refusal.retry_after_ms} ms"
+        again = f"  next: send the same again{when} with {_repeated(command_id, asked_at)}"
+        call.err.print(again, markup=False, soft_wrap=True)
 
 
 def _read(words: list[str]) -> list[str]:
     """The words, read from where they say."""
     if len(words) != 1 or not (words[0] == "-" or words[0].startswith("@")):
         return words
-    return [sys.stdin.read() if words[0] == "-" else Path(words[0][1:]).read_text("utf-8")]
+    try:
+        return [sys.stdin.read() if words[0] == "-" else Path(words[0][1:]).read_text("utf-8")]
+    except (OSError, ValueError) as error:  # not there, not ours to read, not text, not a path
+        raise BadCommand(f"{words[0]}: cannot be read: {error}") from error
