@@ -6,7 +6,8 @@ the next letters gather: so a hot actor commits hundreds of commands per fsync, 
 
 Every answer of a turn waits for the turn's commit, refusals and plain questions too: they were decided on a
 state that isn't true until the commit stands. If it doesn't come to stand, the state is thrown away, the
-letters go back to the front of the mailbox, and all of it is decided again on what the log says.
+letters go back to the front of the mailbox, and all of it is decided again on what the log says. While it may yet
+come to stand, nothing of it is refused: whoever is told no must not find it done.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Phase(Enum):
     COMMITTING = auto()
     CLOSED = auto()
     """Promised to a transaction: nothing is decided until it lands, is released, or its lease runs out."""
+    RESTING = auto()
+    """The log took nothing: it is asked again after a pause, however many letters come meanwhile."""
     HALTED = auto()
     """The log contradicts itself about this actor; it answers nothing but that."""
 
@@ -54,15 +57,13 @@ class Phase(Enum):
 class Letter:
     """A command in a mailbox. `reply` is where its answer goes, empty for the host's own ticks."""
 
-    __slots__ = ("deadline", "envelope", "in_doubt", "reply", "trace")
+    __slots__ = ("deadline", "envelope", "reply", "trace")
 
     def __init__(self, envelope: Envelope, reply: str, deadline: float, trace: str = "") -> None:
         self.envelope = envelope
         self.reply = reply
         self.deadline = deadline
         self.trace = trace
-        self.in_doubt = False
-        """Whether it may have been stored without our knowing."""
 
 
 class Request:
@@ -131,9 +132,8 @@ class Cell:
     """One live actor of a host: its mailbox, its phase, and what is remembered of it."""
 
     __slots__ = (
-        "actor", "bytes_since_snapshot", "decider", "era", "halted_by", "mailbox", "memory", "partition", "phase",
-        "queued",
-        "snapshot_bytes", "turn_commands_max", "turn_commands_now", "unsaved", "used_at",
+        "actor", "bytes_since_snapshot", "decider", "doubtful", "era", "halted_by", "mailbox", "memory", "partition",
+        "phase", "queued", "snapshot_bytes", "turn_commands_max", "turn_commands_now", "unsaved", "used_at",
     )  # fmt: skip
 
     def __init__(self, actor: str, decider: AnyDecider, partition: int, turn_commands_max: int) -> None:
@@ -144,6 +144,9 @@ class Cell:
         self.era = 0
         self.mailbox: deque[Letter | Request] = deque()
         self.memory: Memory | None = None
+        self.doubtful: dict[str, tuple[int, float]] = {}
+        """Commands whose commit may have been stored, or may yet be, without our knowing: behind which sequence, and
+        until when."""
         self.queued = False
         self.halted_by = ""
         self.turn_commands_max = turn_commands_max
@@ -161,6 +164,17 @@ class Cell:
         self.phase = Phase.COLD
         self.unsaved = 0
 
+    def doubts(self, draft: Draft, until: float) -> None:
+        """Nobody knows whether the draft is stored. The log decides before `until`, or as soon as the actor has another
+        commit behind the one that the draft stands on."""
+        for one in draft.decided:
+            self.doubtful[one.id] = (draft.entry.expect.sequence, until)
+
+    def _settle_doubts(self, sequence: int, loop_now: float) -> None:
+        self.doubtful = {
+            id: (fence, until) for id, (fence, until) in self.doubtful.items() if fence == sequence and until > loop_now
+        }
+
     def take_turn(self, clock_now: Instant, loop_now: float) -> Turn:
         """Decide what waits. The caller knows that the cell is ready; the draft, if any, is the caller's to commit."""
         memory = self.memory
@@ -171,6 +185,8 @@ class Cell:
         answers: list[AnswerBody] = []
         in_this_turn: dict[str, msgspec.Raw] = {}
         mailbox, young, old = self.mailbox, memory.young, memory.old
+        if self.doubtful:
+            self._settle_doubts(memory.sequence, loop_now)
         bytes_left = ground.LOG_MESSAGE_BYTES_MAX // 4
         left = self.turn_commands_now
         while mailbox and left > 0 and bytes_left > 0:
@@ -193,13 +209,16 @@ class Cell:
                 answers.append((letter, True, repeated))
                 continue
             if letter.deadline < loop_now:  # asked last: what was done before must not be called too late
-                turn.answers.append((letter, False, UNKNOWN if letter.in_doubt else _TOO_LATE))
+                turn.answers.append((letter, False, UNKNOWN if command_id in self.doubtful else _TOO_LATE))
                 continue
             outcome = self._decide(memory, envelope, envelope.body, at, clock_now)
             if isinstance(outcome, msgspec.Raw):
-                answers.append((letter, False, outcome))
+                answers.append((letter, False, UNKNOWN if command_id in self.doubtful else outcome))
                 continue
             facts, reply = outcome
+            if not facts and command_id in self.doubtful:
+                answers.append((letter, False, UNKNOWN))  # nothing is left to do: by somebody else's doing, or its own
+                continue
             if facts:
                 try:
                     self._evolve(memory, facts, at)
@@ -252,7 +271,7 @@ class Cell:
             return _FROM_THE_FUTURE
         try:
             command = self.decider.read_command(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return encode_refusal("malformed_command", str(error))
         if envelope.asked_at <= memory.forgotten_through and not isinstance(command, Tick):
             return _TOO_OLD  # a Tick does nothing twice, and must reach an actor whose askers' clocks are ahead
@@ -307,12 +326,13 @@ class Cell:
         if sequence is not None:
             outcome.set_result(Repeat(sequence))
             return False
+        in_doubt = envelope.id in self.doubtful
         if request.deadline < loop_now:
-            outcome.set_result(_TOO_LATE)
+            outcome.set_result(UNKNOWN if in_doubt else _TOO_LATE)
             return False
         decision = self._decide(memory, envelope, request.body, at, clock_now)
         if isinstance(decision, msgspec.Raw):
-            outcome.set_result(decision)
+            outcome.set_result(UNKNOWN if in_doubt else decision)
             return False
         one = Decided(envelope.id, envelope.by, envelope.asked_at, *decision)
         draft = self._draft(memory, at, [one], [], request.together, evolved=False)
@@ -335,11 +355,8 @@ class Cell:
         if self.turn_commands_now < self.turn_commands_max:
             self.turn_commands_now += 1
 
-    def put_back(self, draft: Draft, *, in_doubt: bool = False) -> None:
+    def put_back(self, draft: Draft) -> None:
         """The draft doesn't stand, as far as we know: forget what it led to, and decide its letters again, first."""
-        if in_doubt:
-            for letter, _, _ in draft.answers:
-                letter.in_doubt = True
         self._start_over(draft.answers)
 
 

@@ -28,7 +28,7 @@ from actors.runtime.horizon import Horizon, insist
 from actors.runtime.limits import HostLimits
 from actors.runtime.loading import Loading
 from actors.runtime.membership import Roll
-from actors.runtime.memory import first_answer
+from actors.runtime.memory import first_answers
 from actors.runtime.outbox import Outbox
 from actors.runtime.presence import Presence
 from actors.runtime.rounds import Stored, store
@@ -39,6 +39,7 @@ from actors.runtime.transactions import Transactions
 from actors.runtime.wire import (
     ENVELOPES,
     TRACE_HEADER,
+    UNKNOWN,
     WAKE_HEADER,
     Envelope,
     encode_command,
@@ -50,7 +51,7 @@ from events import limits as ground
 from events.bus import Bus, Message
 from events.clock import Clock, Instant
 from events.errors import Conflict, LogError, LogFull, LogHalted, UnknownOutcome
-from events.log import Entry, EventLog
+from events.log import Entry, EventLog, Recorded
 from events.names import is_actor, kind_of, partition_of
 from events.shelf import Shelf
 
@@ -97,6 +98,7 @@ class Host:
         self._ready: deque[Cell] = deque()
         self._units: deque[tuple[Sequence[Entry], asyncio.Future[Stored]]] = deque()
         self._rounds = 0
+        self._ticks = 0
         self._promises: dict[Cell, int] = {}
         """The actors that are closed on a transaction: each may have been stored any time, and holds the horizon."""
         self._starting = False
@@ -151,7 +153,7 @@ class Host:
         """A message of commands. Every one of them gets an answer of its own."""
         try:
             envelopes = ENVELOPES.decode(message.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             log.warning("malformed_message", detail=str(error), bytes=len(message.data))
             self.outbox.add_to(message.reply, -1, False, 0, encode_refusal("malformed_message", str(error)))
             return
@@ -231,7 +233,9 @@ class Host:
             if wanted is None or wanted > now:
                 cell.era = _NO_ERA  # its state says otherwise: one of the two is behind, and the log says which
         deadline = asyncio.get_running_loop().time() + bounds.COMMAND_WITHIN_MS_MAX / 1000
-        envelope = Envelope(0, actor, f"tick-{wake}-{now}", "timer", now, bounds.COMMAND_WITHIN_MS_MAX, _TICK)
+        self._ticks += 1
+        id = f"tick-{self.incarnation}-{self._ticks}"
+        envelope = Envelope(0, actor, id, "timer", now, bounds.COMMAND_WITHIN_MS_MAX, _TICK)
         self.queue(cell, Letter(envelope, "", deadline))
 
     # Turns and rounds
@@ -295,8 +299,8 @@ class Host:
             cell.used_at = loop_now
             turn = cell.take_turn(clock_now, loop_now)
             self.outbox.add_all(turn.answers, 0)
-            for letter, sequence in turn.repeats:
-                self.tasks.start(self._answer_again(cell, letter, sequence))
+            if turn.repeats:
+                self.tasks.start(self._answer_again(cell, turn.repeats))
             if turn.draft is not None:
                 drafts.append(turn.draft)
             else:
@@ -385,16 +389,34 @@ class Host:
         if isinstance(error, LogFull):
             refusal = encode_refusal(error.code, str(error), "ours", self.limits.busy_retry_ms)
             for letter, _, _ in draft.answers:
-                self.outbox.add(letter, False, 0, refusal)
+                self.outbox.add(letter, False, 0, UNKNOWN if letter.envelope.id in cell.doubtful else refusal)
             cell.doubt()
+        elif isinstance(error, Conflict):
+            self.conflicts += 1
+            cell.put_back(draft)
         else:
-            if isinstance(error, Conflict):
-                self.conflicts += 1
+            self.unknown += 1
+            log.warning("commit_outcome_unknown", actor=cell.actor, code=error.code, detail=str(error))
+            cell.put_back(draft)
+            if isinstance(error, UnknownOutcome):
+                self._doubt(cell, draft)
             else:
-                self.unknown += 1
-                log.warning("commit_outcome_unknown", actor=cell.actor, code=error.code, detail=str(error))
-            cell.put_back(draft, in_doubt=isinstance(error, UnknownOutcome))
+                self._rest(cell)
+                return
         self._settled(cell)
+
+    def _doubt(self, cell: Cell, draft: Draft) -> None:
+        cell.doubts(draft, asyncio.get_running_loop().time() + ground.APPEND_TIMEOUT_MS / 1000)
+
+    def _rest(self, cell: Cell) -> None:
+        """The log stored nothing, and said so at once: asking at once again would keep it from coming round."""
+        cell.phase = Phase.RESTING
+        asyncio.get_running_loop().call_later(self.limits.retry_log_ms / 1000, self._rested, cell)
+
+    def _rested(self, cell: Cell) -> None:
+        if cell.phase is Phase.RESTING:
+            cell.phase = Phase.COLD
+            self._settled(cell)
 
     def _settled(self, cell: Cell) -> None:
         """Nothing of the cell is in flight: go on, or let go of it if it isn't ours any more."""
@@ -412,8 +434,9 @@ class Host:
         if held is not None:
             self.horizon.release(held)
 
-    def reopen(self, cell: Cell, *, in_doubt: bool) -> None:
+    def reopen(self, draft: Draft, *, in_doubt: bool) -> None:
         """A transaction's part was not stored; or, when in doubt, the log must say."""
+        cell = draft.cell
         if cell.phase is Phase.CLOSED:
             if in_doubt:
                 held = self._promises.pop(cell, None)
@@ -421,6 +444,7 @@ class Host:
                     self._ask_later([cell.actor], self.horizon.hold() if held is None else held), lasting=True
                 )
                 cell.doubt()
+                self._doubt(cell, draft)
                 if self._timed and cell.partition in self.owned:
                     self._loading.want(cell, self.era)  # asked for or not: if it landed, its wake is news
             else:
@@ -537,23 +561,42 @@ class Host:
         retry = self.limits.busy_retry_ms
         return encode_refusal("busy", "more is waiting here than can be answered soon", "busy", retry)
 
-    async def _answer_again(self, cell: Cell, letter: Letter, sequence: int) -> None:
-        """A command that was decided before: its first answer, as the log has it. Any other would be a lie, so without
-        the log there is none."""
-        while asyncio.get_running_loop().time() < letter.deadline:
+    async def _answer_again(self, cell: Cell, repeats: list[tuple[Letter, int]]) -> None:
+        """Commands that were decided before: their first answers, as the log has them. Any other would be a lie, so
+        without the log there is none."""
+        letters: dict[int, list[Letter]] = {}
+        for letter, sequence in repeats:
+            letters.setdefault(sequence, []).append(letter)
+        sequences = list(letters)
+        for start in range(0, len(sequences), _COMMITS_AT_A_TIME):
+            page = sequences[start : start + _COMMITS_AT_A_TIME]
             try:
-                recorded = await self.events.at(sequence)
-                assert recorded is not None, "a commit that was acknowledged can be read"
-                first = first_answer(cell.decider, recorded, letter.envelope.id)
+                found = await self._read_again(page, max(letter.deadline for letter, _ in repeats))
+                for recorded in found:
+                    asking = letters[recorded.sequence]
+                    first = first_answers(cell.decider, recorded, (letter.envelope.id for letter in asking))
+                    for letter, reply in zip(asking, first, strict=True):
+                        self.outbox.add(letter, True, recorded.sequence, reply)
             except LogHalted as halt:
-                self.outbox.add(letter, False, 0, encode_refusal("log_halted", str(halt), "ours"))
-                return
+                refusal = encode_refusal("log_halted", str(halt), "ours")
+                for sequence in page:
+                    for letter in letters[sequence]:
+                        self.outbox.add(letter, False, 0, refusal)
+
+    async def _read_again(self, sequences: Sequence[int], until: float) -> list[Recorded]:
+        """These commits, or nothing when the log does not answer while anybody waits."""
+        while asyncio.get_running_loop().time() < until:
+            try:
+                found = [recorded for recorded in await self.events.at_each(sequences) if recorded is not None]
+            except LogHalted:
+                raise
             except LogError as error:
-                log.warning("log_out_of_reach", code=error.code, detail=str(error), actor=cell.actor)
+                log.warning("log_out_of_reach", code=error.code, detail=str(error))
                 await asyncio.sleep(self.limits.retry_log_ms / 1000)
             else:
-                self.outbox.add(letter, True, sequence, first.reply)
-                return
+                assert len(found) == len(sequences), "a commit that was acknowledged can be read"
+                return found
+        return []
 
     def counts(self) -> dict[str, int]:
         """What a beat tells of this host."""
@@ -575,5 +618,7 @@ class Host:
 _NO_ERA = -1
 _HAND_OVER_WITHIN_MS = 500
 _FINISH_WITHIN_MS = 3_000
+_COMMITS_AT_A_TIME = 16
+"""How many commits are read at once for those who ask again: a large one may hold a megabyte."""
 _TICK = msgspec.Raw(encode_command(TICK))
 _MOVED = encode_refusal("moved", "another host owns this actor now", "busy", 0)

@@ -12,6 +12,7 @@ which are in the log, so replay comes to the same answer and hosts' clocks play 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -147,9 +148,12 @@ class Memory:
         return memory
 
 
-def first_answer(decider: AnyDecider, recorded: Recorded, command_id: str) -> Decided[Any]:
-    """What the command was answered when it was decided, as the commit records it."""
-    for one in decider.facts.read(recorded.body).decided:
-        if one.id == command_id:
-            return one
-    raise ChainBroken(f"{recorded.actor}: the commit at sequence {recorded.sequence} doesn't hold command {command_id}")
+def first_answers(decider: AnyDecider, recorded: Recorded, ids: Iterable[str]) -> list[msgspec.Raw]:
+    """What these commands were answered when they were decided, as the commit records it."""
+    answers = {one.id: one.reply for one in decider.facts.read(recorded.body).decided}
+    try:
+        return [answers[id] for id in ids]
+    except KeyError as missing:
+        raise ChainBroken(
+            f"{recorded.actor}: the commit at sequence {recorded.sequence} doesn't hold command {missing}"
+        ) from missing

@@ -44,6 +44,7 @@ class _Call:
 
     __slots__ = (
         "actor",
+        "apart",
         "asked_at",
         "body",
         "by",
@@ -86,7 +87,9 @@ class _Call:
         self.tries = 0
         self.moved = 0
         self.in_doubt = False
-        """It may have been done: that somebody is busy is no answer any more."""
+        """A copy of it may have been done, or may yet be: that somebody is busy now is no answer any more."""
+        self.apart = False
+        """It travels alone, because something in a message that it was part of could not be read."""
 
 
 class _Sent:
@@ -268,10 +271,15 @@ class Sender:
         calls: dict[int, _Call] = {}
         size = 0
         while lane.waiting and len(calls) < self.limits.message_calls_max and size < self.limits.message_bytes_max:
-            call = lane.waiting.popleft()
+            call = lane.waiting[0]
+            if call.apart and calls:
+                break
+            lane.waiting.popleft()
             if self._wanted(call):
                 calls[call.number] = call
                 size += len(call.body) + sum(len(body) for _, body in call.parts) + 120
+                if call.apart:
+                    break
         return calls
 
     async def _publish(self, sent: _Sent, reply: str) -> None:
@@ -322,9 +330,9 @@ class Sender:
             if sent is not None:
                 sent.calls.pop(answer.number, None)
             if answer.number < 0:
-                refusal = REFUSALS.decode(answer.body)
-                for refused in list(sent.calls.values()) if sent is not None else ():
-                    self._settle(refused, refusal)
+                if sent is not None:
+                    self._unread(list(sent.calls.values()), REFUSALS.decode(answer.body))
+                    sent.calls.clear()
                 continue
             call = self._calls.get(answer.number)
             if call is None:
@@ -333,16 +341,26 @@ class Sender:
                 self._settle(call, Accepted(msgspec.json.decode(answer.body), answer.sequence))
                 continue
             refusal = REFUSALS.decode(answer.body)
-            call.in_doubt = call.in_doubt or refusal.code == "unknown_outcome"
+            if refusal.code == "unknown_outcome":
+                call.in_doubt = True
             if refusal.code == "moved":
                 call.moved += 1
                 call.tries -= call.moved % MOVED_PER_TRY != 0
-            if refusal.code == "moved" or (call.in_doubt and refusal.fault in ("busy", "late")):
-                self._again_later([call])  # somebody else, or the same one again, will know
+            if refusal.code == "moved" or (call.in_doubt and refusal.fault != "caller"):
+                self._again_later([call], refusal.retry_after_ms)  # somebody else, or the same one again, will know
             else:
                 self._settle(call, refusal)
         if sent is not None and not sent.calls:
             self._sent.pop(number, None)
+
+    def _unread(self, calls: list[_Call], refusal: Refusal) -> None:
+        """The message could not be read. Whoever shared it is not to blame for what one of its calls brought."""
+        if len(calls) == 1:
+            self._settle(calls[0], refusal)
+            return
+        for call in calls:
+            call.apart = True
+        self._again(calls)
 
     def _settle(self, call: _Call, answer: Accepted | Refusal) -> None:
         if self._calls.pop(call.number, None) is not None and not call.future.done():
@@ -359,10 +377,16 @@ class Sender:
             sent.lane.under_way -= 1
             self._run_soon(sent.lane)
 
-    def _again_later(self, calls: list[_Call]) -> None:
-        """No owner for these at the moment: ask again shortly."""
+    def _doubted(self, sent: _Sent) -> list[_Call]:
+        """The calls of a message that was sent and not answered: what becomes of that copy is not known any more."""
+        for call in sent.calls.values():
+            call.in_doubt = True
+        return list(sent.calls.values())
+
+    def _again_later(self, calls: list[_Call], after_ms: int | None = None) -> None:
+        """Nobody has an answer to these at the moment: ask again shortly."""
         self.resent += len(calls)
-        asyncio.get_running_loop().call_later(self.limits.retry_after_ms / 1000, self._again, calls)
+        asyncio.get_running_loop().call_later((after_ms or self.limits.retry_after_ms) / 1000, self._again, calls)
 
     def _again(self, calls: list[_Call]) -> None:
         for call in calls:
@@ -395,7 +419,7 @@ class Sender:
         for number, sent in list(self._sent.items()):
             if sent.lane.subject not in living and sent.lane.subject.startswith("host."):
                 self._forget(number, sent)
-                stranded.extend(sent.calls.values())
+                stranded.extend(self._doubted(sent))
         for subject, lane in list(self._lanes.items()):
             if subject not in living:  # and the lanes of partitions, whose owners we may know now
                 stranded.extend(lane.waiting)
@@ -416,7 +440,7 @@ class Sender:
             for number, sent in list(self._sent.items()):
                 if now - sent.at > self.limits.resend_after_ms / 1000:
                     self._forget(number, sent)
-                    silent.extend(sent.calls.values())
+                    silent.extend(self._doubted(sent))
             for call in [call for call in self._calls.values() if call.deadline <= now]:
                 self._give_up(call)
             self.resent += len(silent)

@@ -25,11 +25,11 @@ import msgspec
 import structlog
 
 from actors.runtime.cell import Cell, Draft, Letter, Repeat, Request
-from actors.runtime.memory import first_answer
+from actors.runtime.memory import first_answers
 from actors.runtime.wire import REFUSALS, TRACE_HEADER, UNKNOWN, Envelope, encode_refusal
 from events.clock import Instant
 from events.codec import canonical
-from events.errors import BusError, Conflict, LogError, LogFull
+from events.errors import BusError, Conflict, LogError, LogFull, LogUnavailable
 from events.log import Entry, ExpectAt
 from events.names import partition_of
 
@@ -135,6 +135,8 @@ class Transactions:
         """Cells of ours that are closed on a transaction, by which attempt at it, and the lease."""
         self._deciding: dict[asyncio.Future[Any], tuple[str, str]] = {}
         """Parts that wait for their actors' turns: which attempt asked which actor."""
+        self._forgone: set[asyncio.Future[Any]] = set()
+        """Those of them that were decided in the very moment in which nobody waited for them any more."""
         self._asking: dict[asyncio.Timeout, tuple[str, str]] = {}
         """The questions to other hosts that have no answer yet; each host by its name and incarnation."""
         self._attempts = 0
@@ -166,6 +168,8 @@ class Transactions:
                     in_vain = answer if in_vain is not UNKNOWN else UNKNOWN
                     continue
                 accepted, sequence, body = answer
+                if not accepted and in_vain is UNKNOWN and REFUSALS.decode(body).fault != "caller":
+                    continue  # it says nothing of the try that is in doubt
                 host.outbox.add(letter, accepted, sequence, body)
                 return
             host.outbox.add(letter, False, 0, in_vain)
@@ -202,7 +206,7 @@ class Transactions:
                     promises[actor] = outcome
                 elif isinstance(outcome, Repeated):
                     repeats[actor] = outcome
-                elif (repeats or (in_doubt and not promises)) and _passes(outcome.refusal):
+                elif (repeats or in_doubt) and _passes(outcome.refusal):
                     await asyncio.sleep(self._host.limits.busy_retry_ms / 1000)
                     return UNKNOWN
                 elif repeats:
@@ -220,9 +224,10 @@ class Transactions:
             stored = await self._host.store_unit([_traced(promises[actor].entry, letter.trace) for actor in together])
             settled = True
             if isinstance(stored, LogError):
+                certain = isinstance(stored, (LogFull, LogUnavailable))
                 for promise in promises.values():
-                    await promise.released(True)
-                return _answer_for(stored)
+                    await promise.released(not certain)
+                return await self._answer_for(stored)
             sequences = dict(zip(together, stored, strict=True))
             for actor, promise in promises.items():
                 await promise.landed(sequences[actor])
@@ -232,6 +237,17 @@ class Transactions:
             if not settled:
                 for promise in promises.values():
                     await promise.released(False)
+
+    async def _answer_for(self, error: LogError) -> tuple[bool, int, msgspec.Raw] | msgspec.Raw:
+        if isinstance(error, LogFull):
+            return False, 0, encode_refusal(error.code, str(error), "ours", self._host.limits.busy_retry_ms)
+        if isinstance(error, Conflict):
+            return _CONTENDED
+        log.warning("transaction_not_stored", code=error.code, detail=str(error))
+        if isinstance(error, LogUnavailable):
+            await asyncio.sleep(self._host.limits.retry_log_ms / 1000)
+            return _NO_LOG
+        return UNKNOWN
 
     async def _prepare(
         self, attempt: str, letter: Letter, actor: str, body: msgspec.Raw, together: tuple[str, ...]
@@ -255,7 +271,7 @@ class Transactions:
             self._host.landed(draft, sequence)
 
         async def released(in_doubt: bool) -> None:
-            self._host.reopen(draft.cell, in_doubt=in_doubt)
+            self._host.reopen(draft, in_doubt=in_doubt)
 
         return Promise(draft.entry, draft.decided[0].reply, landed, released)
 
@@ -336,11 +352,11 @@ class Transactions:
         _, draft, lease = self._promised.pop(cell_of)
         lease.cancel()
         if isinstance(news, Released):
-            self._host.reopen(cell_of, in_doubt=news.in_doubt)
+            self._host.reopen(draft, in_doubt=news.in_doubt)
         elif news.head == draft.head:
             self._host.landed(draft, news.sequence)
         else:  # the request came twice, and this is the second promise: what landed is the first
-            self._host.reopen(cell_of, in_doubt=True)
+            self._host.reopen(draft, in_doubt=True)
 
     def gone(self, host: str, incarnation: str) -> None:
         """That host is lost, or another has its name now. Whoever waits for it, whether as its participant or for its
@@ -360,15 +376,15 @@ class Transactions:
     def _forgo(self, whose: Callable[[str, str], bool]) -> None:
         """Nobody waits any more for these parts, by their attempt and actor: they are not decided."""
         for outcome, part in self._deciding.items():
-            if whose(*part):
-                outcome.cancel()
+            if whose(*part) and not outcome.cancel():
+                self._forgone.add(outcome)
 
     def _lease_ran_out(self, cell: Cell, attempt: str) -> None:
         promised = self._promised.get(cell)
         if promised is not None and promised[0] == attempt:
             del self._promised[cell]
             log.warning("lease_ran_out", actor=cell.actor, attempt=attempt)
-            self._host.reopen(cell, in_doubt=True)
+            self._host.reopen(promised[1], in_doubt=True)
 
     async def _decide(self, ask: Prepare) -> Draft | Repeated | Refused:
         """Have one of our own actors decide its part. Until it is settled, that actor's mailbox is closed."""
@@ -393,6 +409,11 @@ class Transactions:
             outcome.cancel()  # the cell then passes it over
             return Refused(_NO_TIME)
         decided = outcome.result()
+        if outcome in self._forgone:
+            self._forgone.remove(outcome)
+            if isinstance(decided, Draft):
+                host.reopen(decided, in_doubt=False)
+            return Refused(_NO_TIME)
         if isinstance(decided, Draft):
             host.promised(decided.cell)
             return decided
@@ -400,20 +421,12 @@ class Transactions:
             try:
                 recorded = await host.events.at(decided.sequence)
                 assert recorded is not None, "a commit that was acknowledged can be read"
-                return Repeated(decided.sequence, first_answer(cell.decider, recorded, ask.id).reply)
+                (first,) = first_answers(cell.decider, recorded, (ask.id,))
+                return Repeated(decided.sequence, first)
             except LogError as error:
                 log.warning("log_out_of_reach", code=error.code, detail=str(error), actor=ask.actor)
                 return Refused(_NO_TIME)
         return Refused(decided)
-
-
-def _answer_for(error: LogError) -> tuple[bool, int, msgspec.Raw] | msgspec.Raw:
-    if isinstance(error, LogFull):
-        return False, 0, encode_refusal(error.code, str(error), "ours")
-    if isinstance(error, Conflict):
-        return _CONTENDED
-    log.warning("transaction_outcome_unknown", code=error.code, detail=str(error))
-    return UNKNOWN
 
 
 def _passes(refusal: msgspec.Raw) -> bool:
@@ -438,6 +451,7 @@ def _replies(replies: dict[str, Any]) -> msgspec.Raw:
 _NO_TIME: Final = encode_refusal("busy", "the actor did not get to it in time", "busy", 50)
 _NO_OWNER: Final = encode_refusal("busy", "no host owns the actor at the moment", "busy", 200)
 _CONTENDED: Final = encode_refusal("busy", "other commits came first each time", "busy", 50)
+_NO_LOG: Final = encode_refusal("busy", "the log cannot be reached", "busy", 200)
 _PARTLY_FORGOTTEN: Final = encode_refusal(
     "too_old_to_repeat", "some of the actors no longer remember whether this was done: the log says", "late"
 )

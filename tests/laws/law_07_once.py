@@ -4,7 +4,9 @@ An id is decided at most once in each actor. Everybody who was told *accepted* f
 the same: the answer that its commit records, which law 5 compares.
 
 A refusal is an answer of its own time: it writes nothing, and may be followed by an acceptance when the same is asked
-again. But whoever asked only once, in one message, and was refused by a rule, must not find it done after all.
+again. But whoever asked only once, in one message, and was refused by a rule, must not find it done after all. And
+whoever was told that somebody was busy, or that it was too late, need not ask whether it was done all the same,
+however often it was sent on the way; unless the network itself made copies of which no sender knows.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ def breaches(history: History) -> Iterator[str]:
                 yield f"{call.id} was told {first}, and later {answer}"
     times = Counter(call.id for call in history.record.calls)
     for call in history.record.calls:
-        refused_by_rule = call.outcome == "refused" and call.fault == "caller"
-        if refused_by_rule and times[call.id] == 1 and call.messages == 1 and call.id in history.actors_of:
+        if call.outcome != "refused" or times[call.id] > 1 or call.id not in history.actors_of:
+            continue
+        copied = bool(history.record.occurred["message_doubled"]) if call.fault != "caller" else call.messages > 1
+        if not copied:
             yield f"{call.id} was refused ({call.code}), and done all the same in {list(history.actors_of[call.id])}"

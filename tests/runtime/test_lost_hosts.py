@@ -4,9 +4,13 @@ had asked to wait for it, nor those that wait for an actor of its own."""
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
+import pytest
 
+from actors.decider import Command
+from actors.runtime.cell import Cell
 from actors.runtime.host import Host
 from actors.runtime.limits import DEAD_AFTER_MS
 from actors.runtime.transactions import Prepare, Released, parts_subject
@@ -18,6 +22,10 @@ from tests.support.waiting import later, until
 
 LEASE_MS = 20_000
 NOTICED_WITHIN_S = DEAD_AFTER_MS / 1000 + 0.5
+
+
+def body_of(command: Command) -> msgspec.Raw:
+    return msgspec.Raw(encode_command(command))
 
 
 async def two_hosts(house: House) -> tuple[Host, Host]:
@@ -108,6 +116,30 @@ async def test_a_younger_one_of_its_name_is_another() -> None:
         await transaction
 
 
+async def test_a_part_that_is_released_in_the_moment_of_its_turn_is_not_promised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its actor has closed on it, and whoever asked has gone before it could be told."""
+    async with open_house(lease_ms=LEASE_MS) as house:
+        one, two = await two_hosts(house)
+        sender = await house.sender()
+        lead, other = house.actor_of(one), house.actor_of(two)
+        close_on, seen = Cell._close_on, list[bool]()
+
+        def and_gone(cell: Cell, *arguments: Any) -> bool:
+            seen.append(close_on(cell, *arguments))
+            two.transactions.gone("one", "i1")
+            return seen[-1]
+
+        monkeypatch.setattr(Cell, "_close_on", and_gone)
+        ask = Prepare("one.i1.7", other, "t-7", "ann", house.clock(), 20_000, body_of(Add(1)), (lead, other))
+        await house.bus.publish(parts_subject("two", "i1"), encode(ask), house.bus.new_inbox())
+        await until(lambda: seen)
+        assert seen == [True]
+        async with asyncio.timeout(0.5):
+            assert await sender.send(other, Add(5)) == Accepted({"total": 5}, 1)
+
+
 async def test_a_part_that_is_released_before_it_is_promised_is_not_promised() -> None:
     """Its coordinator has given up, while the actor was still being read from the log."""
     async with open_house(lease_ms=LEASE_MS) as house:
@@ -116,8 +148,7 @@ async def test_a_part_that_is_released_before_it_is_promised_is_not_promised() -
         lead, other = house.actor_of(one), house.actor_of(two)
         house.log_of(two).hold("read")
         door = parts_subject("two", "i1")
-        body = msgspec.Raw(encode_command(Add(1)))
-        ask = Prepare("one.i1.7", other, "t-7", "ann", house.clock(), 20_000, body, (lead, other))
+        ask = Prepare("one.i1.7", other, "t-7", "ann", house.clock(), 20_000, body_of(Add(1)), (lead, other))
         await house.bus.publish(door, encode(ask), house.bus.new_inbox())
         await until(lambda: house.log_of(two).held["read"])
         await house.bus.publish(door, encode(Released("one.i1.7", other, in_doubt=False)))

@@ -11,7 +11,8 @@ from actors.decider import Refusal
 from actors.runtime.cell import Phase
 from actors.runtime.wire import Accepted
 from events.errors import Conflict, LogFull, LogRecreated, LogUnavailable, UnknownOutcome
-from tests.support.house import House, open_house
+from events.limits import APPEND_TIMEOUT_MS
+from tests.support.house import House, accepted, open_house
 from tests.support.tally import Add, Added, Break, Broke, Remind, Take, Total
 from tests.support.waiting import later, until
 
@@ -67,6 +68,64 @@ class TestOutcomes:
             house.log_of(host).release("append")
             await until(lambda: caller.answers)
             assert caller.answers == [(1, "unknown_outcome")]
+
+    async def test_what_may_yet_be_stored_is_not_refused(self) -> None:
+        """Its commit is on its way, and nobody knows what became of it: a no would be a lie if it lands. When it cannot
+        land any more, a no is a no."""
+        async with open_house() as house:
+            host, caller = await house.host(), await house.caller()
+            actor = house.actor_of(host)
+            house.log_of(host).hold("append")
+            house.log_of(host).fail(UnknownOutcome())
+            first, second = caller.envelope(1, actor, Add(5), within_ms=100), caller.envelope(2, actor, Take(5))
+            await caller.post(host, [first, second])
+            await until(lambda: house.log_of(host).held["append"])
+            await asyncio.sleep(0.2)
+            house.log_of(host).release("append")
+            await until(lambda: len(caller.answers) == 2)
+            assert caller.answers == [(1, "unknown_outcome"), (2, "unknown_outcome")]
+            await asyncio.sleep(APPEND_TIMEOUT_MS / 1000)
+            await caller.post(host, [caller.envelope(3, actor, Take(5), "c-2")])
+            await until(lambda: len(caller.answers) == 3)
+            assert caller.answers[2] == (3, "too_little")
+
+    async def test_what_may_yet_be_stored_is_not_refused_for_a_full_log(self) -> None:
+        """The log had no room for the second try; of the first nobody knows."""
+        async with open_house() as house:
+            host, caller = await house.host(), await house.caller()
+            house.log_of(host).fail(UnknownOutcome())
+            house.log_of(host).fail(LogFull("no room"))
+            await caller.post(host, [caller.envelope(1, house.actor_of(host), Add(5))])
+            await until(lambda: caller.answers)
+            assert caller.answers == [(1, "unknown_outcome")]
+
+    async def test_a_log_that_takes_nothing_is_not_stormed(self) -> None:
+        """It says so at once, and is asked again after a pause, however many want to be stored."""
+        async with open_house(retry_log_ms=50) as house:
+            host, sender = await house.host(), await house.sender()
+            actor, log = house.actor_of(host), house.log_of(host)
+            for _ in range(20):
+                log.fail(LogUnavailable())
+            calls = []
+            for number in range(10):
+                calls.append(later(sender.send(actor, Add(1), id=f"c-{number}")))
+                await asyncio.sleep(0.04)
+            assert len(log.appends) <= 10
+            assert all(accepted(answer).sequence for answer in await asyncio.gather(*calls))
+            assert sorted(await house.ids(actor)) == [f"c-{number}" for number in range(10)]
+
+    async def test_those_who_ask_again_are_answered_from_one_reading(self) -> None:
+        """However many of them had their answers in the same commit."""
+        async with open_house() as house:
+            host, caller = await house.host(), await house.caller()
+            actor, log = house.actor_of(host), house.log_of(host)
+            asked = [caller.envelope(number, actor, Add(1), f"c-{number}") for number in range(100)]
+            await caller.post(host, asked)
+            await until(lambda: len(caller.answers) == 100)
+            await caller.post(host, asked)
+            await until(lambda: len(caller.answers) == 200)
+            assert caller.answers[100:] == caller.answers[:100]
+            assert log.read_at == [(1,)]
 
     async def test_a_log_out_of_reach_is_waited_for(self) -> None:
         """As long as the asker waits, so does the command."""

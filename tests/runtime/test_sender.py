@@ -106,17 +106,47 @@ class TestSending:
         await host.answer(0, accepted=False, body=encode_refusal("too_little", "no", "caller"))
         assert await call == Refusal("too_little", "no", "caller")
 
-    async def test_a_message_that_could_not_be_read_refuses_all_of_it(self) -> None:
-        """One answer for all of its calls."""
+    async def test_what_could_not_be_read_is_told_to_whom_it_concerns(self) -> None:
+        """The calls that shared the message are sent apart, and the one that brought it is refused."""
         scene = Scene()
         host = await scene.host()
         sender = await scene.sender()
-        calls = [later(sender.send(ACTOR, Add(1))) for _ in range(3)]
+        calls = [later(sender.send(ACTOR, Add(1), id=f"c-{number}")) for number in range(3)]
         await until(lambda: host.got)
         refusal = encode_refusal("malformed_message", "what is this?")
-        await scene.bus.publish(host.got[0][0].reply, msgspec.json.encode([(-1, False, 0, refusal)]))
-        for answer in await asyncio.gather(*calls):
-            assert isinstance(answer, Refusal) and answer.code == "malformed_message"
+        unread = msgspec.json.encode([(-1, False, 0, refusal)])
+        await scene.bus.publish(host.got[0][0].reply, unread)
+        await until(lambda: len(host.got) == 4)
+        assert host.ids == [["c-0", "c-1", "c-2"], ["c-0"], ["c-1"], ["c-2"]]
+        await host.answer(1)
+        await scene.bus.publish(host.got[2][0].reply, unread)
+        await host.answer(3)
+        first, culprit, third = await asyncio.gather(*calls)
+        assert isinstance(first, Accepted) and isinstance(third, Accepted)
+        assert isinstance(culprit, Refusal) and culprit.code == "malformed_message"
+
+    async def test_busy_is_no_answer_while_an_earlier_copy_is_about(self) -> None:
+        """That copy may yet be done. Whoever is told *busy* can rely on it that nothing was."""
+        scene = Scene()
+        host = await scene.host()
+        sender = await scene.sender(resend_after_ms=200)
+        call = later(sender.send(ACTOR, Add(1), id="c-1", within_ms=1_500))
+        await until(lambda: len(host.got) == 2)
+        await host.answer(1, accepted=False, body=encode_refusal("busy", "full", "busy", 50))
+        await until(lambda: len(host.got) == 3)
+        await host.answer(0)
+        assert await call == Accepted({"total": 1}, 7)
+        assert {id for ids in host.ids for id in ids} == {"c-1"}
+
+    async def test_busy_is_an_answer_to_what_was_sent_once(self) -> None:
+        """Nothing of it is about: the caller decides whether to ask again."""
+        scene = Scene()
+        host = await scene.host()
+        sender = await scene.sender()
+        call = later(sender.send(ACTOR, Add(1)))
+        await until(lambda: host.got)
+        await host.answer(0, accepted=False, body=encode_refusal("busy", "full", "busy", 50))
+        assert await call == Refusal("busy", "full", "busy", 50)
 
     async def test_ids_are_unlike_any_other(self) -> None:
         """Two senders never give the same one, nor one sender twice."""

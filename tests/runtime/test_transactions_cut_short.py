@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from actors.runtime.wire import Accepted
+from events.errors import LogUnavailable, UnknownOutcome
 from tests.support.house import open_house
 from tests.support.pairs import closed, lose_news, totals, two_hosts
 from tests.support.tally import Add, Rang, Remind, Total
@@ -89,6 +90,32 @@ class TestDeaths:
             assert caller.answers == [(1, {a: {"total": 1}, b: None})]
             await asyncio.sleep(8)
             assert any(isinstance(fact, Rang) for fact in await house.facts(b))
+
+    async def test_a_try_that_is_in_doubt_is_not_called_busy_by_the_next(self) -> None:
+        """One of the actors cannot be asked just now; what the first try stored may yet show."""
+        async with open_house() as house:
+            one, two, a, b = await two_hosts(house)
+            caller, log = await house.caller(), house.log_of(one)
+            log.hold("append")
+            log.fail(UnknownOutcome())
+            await caller.post(one, [caller.envelope(1, a, Add(1), also=[(b, Add(1))], within_ms=900)])
+            await until(lambda: log.held["append"])
+            house.line_of(two).cut = True
+            log.release("append")
+            await until(lambda: caller.answers)
+            assert caller.answers == [(1, "unknown_outcome")]
+
+    async def test_a_log_that_takes_nothing_is_busy_not_unknown(self) -> None:
+        """It said that nothing was stored: whoever asks may ask again, or leave it."""
+        async with open_house(retry_log_ms=200) as house:
+            one, _, a, b = await two_hosts(house)
+            caller = await house.caller()
+            for _ in range(20):
+                house.log_of(one).fail(LogUnavailable())
+            await caller.post(one, [caller.envelope(1, a, Add(1), also=[(b, Add(1))], within_ms=500)])
+            await until(lambda: caller.answers)
+            assert caller.answers == [(1, "busy")]
+            assert len(house.log_of(one).appends) <= 3
 
     async def test_a_participant_that_dies_is_no_reason_to_wait_for_ever(self) -> None:
         """Its host doesn't answer: busy, or done by its successor; never by half."""

@@ -6,7 +6,7 @@ A simulation that finds nothing proves nothing by that: these say what it would 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
@@ -116,8 +116,8 @@ def _lease_trusted() -> AbstractContextManager[None]:
     """A participant whose lease has run out goes on as if nothing had been stored."""
     reopen = Host.reopen
 
-    def trusting(host: Host, cell: Cell, *, in_doubt: bool) -> None:
-        reopen(host, cell, in_doubt=False)
+    def trusting(host: Host, draft: Draft, *, in_doubt: bool) -> None:
+        reopen(host, draft, in_doubt=False)
 
     return _replacing((Host, "reopen", trusting))()
 
@@ -169,11 +169,10 @@ def _unknown_is_failed() -> AbstractContextManager[None]:
 def _fresh_answers() -> AbstractContextManager[None]:
     """A command that was done is answered with what is true now, not with its first answer."""
 
-    def anew(decider: Any, recorded: Recorded, command_id: str) -> Any:
-        one = memory_module.first_answer(decider, recorded, command_id)
-        return msgspec.structs.replace(one, reply=msgspec.Raw(b'{"facts":0}'))
+    def anew(decider: Any, recorded: Recorded, ids: Iterable[str]) -> list[msgspec.Raw]:
+        return [msgspec.Raw(b'{"facts":0}') for _ in memory_module.first_answers(decider, recorded, ids)]
 
-    return _replacing((host_module, "first_answer", anew))()
+    return _replacing((host_module, "first_answers", anew))()
 
 
 def _forgetting_forgotten() -> AbstractContextManager[None]:

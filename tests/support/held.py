@@ -34,6 +34,7 @@ class Held:
         """How many commits the next replay gets to see before the log fails it."""
         self.appends: Final[list[tuple[Literal["each", "together"], tuple[str, ...]]]] = []
         self.looked_up: Final[list[tuple[str, ...]]] = []
+        self.read_at: Final[list[tuple[int, ...]]] = []
         self.replayed: Final[list[tuple[str, int]]] = []
         self.held: Final[dict[Gate, int]] = {"append": 0, "acknowledge": 0, "read": 0}
         """How many calls wait at each gate."""
@@ -113,6 +114,7 @@ class Held:
         return await self.log.at(sequence)
 
     async def at_each(self, sequences: Sequence[int]) -> list[Recorded | None]:
+        self.read_at.append(tuple(sequences))
         return [await self.at(sequence) for sequence in sequences]
 
     async def read_actor(self, actor: str, after: int = 0) -> AsyncIterator[Recorded]:
