@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from actors.decider import Command, Decider, Decision, Refusal
-from events.catalog import FACTS, Resource, ResourcePut, ResourceRetired
+from events.catalog import FACTS, Catalog, CatalogFact, Resource, ResourcePut, ResourceRetired, take_in
 from events.clock import Instant
 from events.names import is_identifier
 
@@ -38,13 +38,6 @@ class ListResources(Command, frozen=True):
     retired: bool = False
 
 
-class Catalog(msgspec.Struct):
-    """What the catalog remembers. Retired resources stay, for their ids."""
-
-    active: dict[str, Resource] = {}
-    retired: dict[str, Resource] = {}
-
-
 class CatalogPolicy(msgspec.Struct, frozen=True):
     """The limits of one organisation's catalog."""
 
@@ -54,7 +47,6 @@ class CatalogPolicy(msgspec.Struct, frozen=True):
 
 
 CatalogCommand = PutResource | RetireResource | ListResources
-CatalogFact = ResourcePut | ResourceRetired
 
 
 def decide(
@@ -106,13 +98,7 @@ def _is_time_zone(name: str) -> bool:
 
 
 def evolve(catalog: Catalog, fact: CatalogFact, at: Instant) -> Catalog:
-    match fact:
-        case ResourcePut(resource):
-            catalog.retired.pop(resource.id, None)
-            catalog.active[resource.id] = resource
-        case ResourceRetired(id):
-            catalog.retired[id] = catalog.active.pop(id)
-    return catalog
+    return take_in(catalog, fact)
 
 
 CATALOG: Decider[Catalog, CatalogCommand, CatalogFact, CatalogPolicy] = Decider(

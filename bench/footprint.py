@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from actors.catalog import Catalog, PutResource
+from actors.catalog import PutResource
 from actors.runtime.wire import Accepted, encode_command
 from bench.report import Row
 from bench.stage import stage
-from events.catalog import Resource
+from events.catalog import Catalog, Resource
 
 ACTORS = 20_000
 UP_WITHIN_S = 120

@@ -1,10 +1,19 @@
-"""The facts of an organisation's catalog: which resources it has."""
+"""The facts of an organisation's catalog, and what they say together: resources, schedules, event types, links.
+
+A fact carries the whole of what it puts, so that the catalog at any sequence is the last of each. Whoever decides on
+the catalog (the days) and whoever shows it (the projections) fold it by the same `take_in`.
+"""
 
 from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from events.facts import Fact, FactSet
+
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -14,6 +23,96 @@ class Resource(msgspec.Struct, frozen=True):
     name: str
     time_zone: str
     capacity: int = 1
+    type: str = ""
+    description: str = ""
+    schedule: str = ""
+    """When it can be booked; always, without one."""
+    standalone: bool = True
+    """False for what is only ever booked along with something else: a microphone with its studio."""
+    metadata: dict[str, str] = {}
+
+
+class Window(msgspec.Struct, frozen=True, array_like=True):
+    """From one minute of the local day to another, both on the grid of quarter hours; 24:00 is 1,440."""
+
+    start: int
+    end: int
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """When something is open, by the clocks of `time_zone`. An override replaces its date's windows, or closes it."""
+
+    id: str
+    name: str
+    time_zone: str
+    weekly: dict[Weekday, tuple[Window, ...]] = {}
+    overrides: dict[str, tuple[Window, ...]] = {}
+    region: str = ""
+    """Whose public holidays it keeps: a country, or a part of one, as in `DE` and `DE-BY`."""
+    holidays: dict[str, str] = {}
+    """Those holidays by date, as they were known when the fact was decided: so that a replay is closed on the same
+    days."""
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """At most so many bookings that begin in a local day, a week from Monday, a month. 0 is no limit."""
+
+    day: int = 0
+    week: int = 0
+    month: int = 0
+
+    @property
+    def limits(self) -> bool:
+        return bool(self.day or self.week or self.month)
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a booker is asked."""
+
+    id: str
+    label: str
+    kind: Literal["text", "email", "phone", "number", "choice", "boolean"] = "text"
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    characters_max: int = 500
+
+
+class EventType(msgspec.Struct, frozen=True):
+    """A way of booking: how long, when, under which rules. Times that are spans are in minutes unless they say else."""
+
+    slug: str
+    title: str
+    description: str = ""
+    durations: tuple[int, ...] = (60,)
+    interval: int = 0
+    """Between two starts; the shortest duration, when 0."""
+    align: Literal["window", "clock"] = "window"
+    schedule: str = ""
+    """Narrower than the resource's: both must be open."""
+    buffer_before: int = 0
+    buffer_after: int = 0
+    notice: int = 0
+    horizon_days: int = 365
+    per_resource: Quota = Quota()
+    per_booker: Quota = Quota()
+    approval: bool = False
+    provisional_for: int = 0
+    """A booking is first provisional, and lapses unless it is confirmed within so long."""
+    pending_for: int = 0
+    """One that waits for approval lapses after so long; never, when 0."""
+    hold_seconds: int = 10
+    hold_seconds_max: int = 900
+    cancel_before: int = 0
+    reschedule_before: int = 0
+    complete_after: int | None = 0
+    """So long after its end a confirmed booking is completed by itself; by hand, when None."""
+    reminders: tuple[int, ...] = ()
+    questions: tuple[Question, ...] = ()
+    locations: tuple[str, ...] = ()
+    price: str = ""
+    room: str = ""
+    """The waiting room that guards it."""
+    active: bool = True
 
 
 class ResourcePut(Fact, frozen=True):
@@ -28,4 +127,77 @@ class ResourceRetired(Fact, frozen=True):
     id: str
 
 
-FACTS = FactSet[ResourcePut | ResourceRetired]((ResourcePut, ResourceRetired))
+class SchedulePut(Fact, frozen=True):
+    schedule: Schedule
+
+
+class ScheduleRemoved(Fact, frozen=True):
+    id: str
+
+
+class EventTypePut(Fact, frozen=True):
+    event_type: EventType
+
+
+class EventTypeRemoved(Fact, frozen=True):
+    """Its links go with it."""
+
+    slug: str
+
+
+class Linked(Fact, frozen=True):
+    """The resource can be booked by this event type."""
+
+    event_type: str
+    resource: str
+
+
+class Unlinked(Fact, frozen=True):
+    event_type: str
+    resource: str
+
+
+CatalogFact: TypeAlias = (
+    ResourcePut | ResourceRetired | SchedulePut | ScheduleRemoved | EventTypePut | EventTypeRemoved | Linked | Unlinked
+)
+FACTS = FactSet[CatalogFact](
+    (ResourcePut, ResourceRetired, SchedulePut, ScheduleRemoved, EventTypePut, EventTypeRemoved, Linked, Unlinked)
+)
+
+
+class Catalog(msgspec.Struct):
+    """What the facts say together. Retired resources stay, for their ids."""
+
+    active: dict[str, Resource] = {}
+    retired: dict[str, Resource] = {}
+    schedules: dict[str, Schedule] = {}
+    event_types: dict[str, EventType] = {}
+    links: dict[str, list[str]] = {}
+    """By event type: the resources that it can be booked with, in order."""
+
+    def linked(self, event_type: str, resource: str) -> bool:
+        return resource in self.links.get(event_type, ())
+
+
+def take_in(catalog: Catalog, fact: CatalogFact) -> Catalog:
+    """Change the catalog as the fact says."""
+    match fact:
+        case ResourcePut(resource):
+            catalog.retired.pop(resource.id, None)
+            catalog.active[resource.id] = resource
+        case ResourceRetired(id):
+            catalog.retired[id] = catalog.active.pop(id)
+        case SchedulePut(schedule):
+            catalog.schedules[schedule.id] = schedule
+        case ScheduleRemoved(id):
+            del catalog.schedules[id]
+        case EventTypePut(event_type):
+            catalog.event_types[event_type.slug] = event_type
+        case EventTypeRemoved(slug):
+            del catalog.event_types[slug]
+            catalog.links.pop(slug, None)
+        case Linked(event_type, resource):
+            catalog.links[event_type] = sorted({*catalog.links.get(event_type, ()), resource})
+        case Unlinked(event_type, resource):
+            catalog.links[event_type].remove(resource)
+    return catalog

@@ -11,7 +11,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from actors.catalog import (
     CATALOG,
-    Catalog,
     CatalogCommand,
     CatalogPolicy,
     ListResources,
@@ -21,7 +20,7 @@ from actors.catalog import (
 )
 from actors.decider import Decision, Refusal
 from actors.specification import given
-from events.catalog import Resource, ResourcePut, ResourceRetired
+from events.catalog import Catalog, Resource, ResourcePut, ResourceRetired
 from events.codec import canonical
 
 STUDIO = Resource("studio", "Studio A", "Europe/Berlin", 2)

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.catalog import Catalog
 from actors.kinds import KINDS
 from actors.runtime.limits import HostLimits
 from actors.simulation.record import Call, Record, Standing
+from events.catalog import Catalog
 from events.codec import canonical
 from events.errors import LogFull
 from events.log import EventLog
