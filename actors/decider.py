@@ -61,10 +61,50 @@ P = TypeVar("P")
 
 
 class Decision(msgspec.Struct, Generic[F], frozen=True):
-    """What becomes true, and what the asker is told. Without facts nothing is written: the command was a question."""
+    """What becomes true, and what the asker is told. Without facts nothing is written: the command was a question.
+
+    `leases` are kept alive until so long, in the memory of the host alone (see `Leases`).
+    """
 
     facts: tuple[F, ...] = ()
     reply: Any = None
+    leases: dict[str, Instant] = {}
+
+
+class Leases:
+    """How long heartbeats keep things alive, by id. It is not written anywhere: a heartbeat costs the log nothing.
+
+    What is lost with a host are its last heartbeats. So whatever was alive when another takes over gets one fresh
+    period, counted from `since`: when this host read the actor in.
+    """
+
+    __slots__ = ("_crowded", "since", "until")
+
+    def __init__(self, since: Instant = 0, until: dict[str, Instant] | None = None) -> None:
+        self.since = since
+        self.until: dict[str, Instant] = until or {}
+        self._crowded = 64
+
+    def keep(self, until: dict[str, Instant], at: Instant) -> None:
+        """Keep these alive for so long, and forget what has ended long ago, now and then."""
+        self.until.update(until)
+        if len(self.until) > self._crowded:
+            self.until = {id: end for id, end in self.until.items() if end >= at}
+            self._crowded = 2 * len(self.until) + 64
+
+    def end_of(self, id: str, placed_until: Instant, period_ms: int) -> Instant:
+        """When something ends that was placed with that end, and whose heartbeats are good for so long."""
+        return max(placed_until, self.until.get(id, 0), self.since + period_ms)
+
+
+@dataclass(frozen=True)
+class Consulted(Generic[P]):
+    """What a decision is made by beside its own actor's state: another actor's `state`, as of its commit at `sequence`
+    (0 before its first), and the leases that the host knows of. The policy of kinds that `consult`."""
+
+    state: P
+    sequence: int = 0
+    leases: Leases = field(default_factory=Leases)
 
 
 def never(_state: Any) -> Instant | None:
@@ -89,6 +129,10 @@ class Decider(Generic[S, C, F, P]):
     evolve: Callable[[S, F, Instant], S]
     policy: P
     wake: Callable[[S], Instant | None] = never
+    consults: str = ""
+    """The kind of the organisation's own actor that this one decides by: a `Consulted` takes the place of `policy`."""
+    leased: Callable[[S, Leases], Instant | None] | None = None
+    """As `wake`, for whoever knows the leases; without it there are none."""
     parts: tuple[str, ...] = ()
     """What stands behind the kind in the names of its actors, in order; nothing for one actor per organisation."""
     state_version: int = 1

@@ -119,6 +119,13 @@ class Outcome(Generic[S, C, F, P]):
             self._fail(f"accepted, with the reply {reply!r}", _shown(self._got))
         return self
 
+    def keeps(self, lease: str, until: Instant) -> Outcome[S, C, F, P]:
+        """What has this id is kept alive until then, and nothing is written for it."""
+        kept = self._got.leases.get(lease) if isinstance(self._got, Decision) else None
+        if kept != until:
+            self._fail(f"{lease!r} kept alive until {until}", f"until {kept}")
+        return self
+
     def wakes_at(self, instant: Instant | None) -> Outcome[S, C, F, P]:
         """After all this the actor wants a Tick at that instant; or none."""
         wake = self._decider.wake(self._state)

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import msgspec
 import structlog
 
-from actors.decider import AnyDecider, Refusal, Tick, never
+from actors.decider import AnyDecider, Leases, Refusal, Tick, never
 from actors.runtime import limits
 from actors.runtime.memory import Memory
 from actors.runtime.wire import (
@@ -132,13 +132,17 @@ class Cell:
     """One live actor of a host: its mailbox, its phase, and what is remembered of it."""
 
     __slots__ = (
-        "actor", "bytes_since_snapshot", "decider", "doubtful", "era", "halted_by", "mailbox", "memory", "partition",
-        "phase", "queued", "snapshot_bytes", "turn_commands_max", "turn_commands_now", "unsaved", "used_at",
+        "actor", "bytes_since_snapshot", "decider", "doubtful", "era", "halted_by", "leases", "mailbox", "memory",
+        "partition", "phase", "policy", "queued", "snapshot_bytes", "turn_commands_max", "turn_commands_now", "unsaved",
+        "used_at",
     )  # fmt: skip
 
     def __init__(self, actor: str, decider: AnyDecider, partition: int, turn_commands_max: int) -> None:
         self.actor = actor
         self.decider = decider
+        self.policy = decider.policy
+        """What is decided by. For a kind that consults, the host sets it before each turn."""
+        self.leases = _NO_LEASES if decider.leased is None else Leases()
         self.partition = partition
         self.phase = Phase.COLD
         self.era = 0
@@ -157,6 +161,12 @@ class Cell:
         """Commits that no snapshot holds."""
         self.bytes_since_snapshot = 0
         self.snapshot_bytes = 0
+
+    def wake(self) -> Instant | None:
+        """When the actor wants a Tick, as far as this host knows."""
+        memory, leased = self.memory, self.decider.leased
+        assert memory is not None
+        return memory.wake() if leased is None else leased(memory.state, self.leases)
 
     def doubt(self) -> None:
         """Forget everything: what is true must be read from the log."""
@@ -276,9 +286,11 @@ class Cell:
         if envelope.asked_at <= memory.forgotten_through and not isinstance(command, Tick):
             return _TOO_OLD  # a Tick does nothing twice, and must reach an actor whose askers' clocks are ahead
         try:
-            outcome = self.decider.decide(memory.state, command, at, self.decider.policy)
+            outcome = self.decider.decide(memory.state, command, at, self.policy)
             if isinstance(outcome, Refusal):
                 return msgspec.Raw(canonical(outcome))
+            if outcome.leases:
+                self.leases.keep(outcome.leases, at)
             facts, reply = outcome.facts, NULL if outcome.reply is None else msgspec.Raw(canonical(outcome.reply))
         except Exception:  # a bug in a decider: it must not take the host with it, and is answered as ours
             log.exception("decide_failed", actor=self.actor, command=envelope.id, kind=type(command).__name__)
@@ -360,6 +372,7 @@ class Cell:
         self._start_over(draft.answers)
 
 
+_NO_LEASES = Leases()
 _TOO_LATE = encode_refusal("deadline_passed", "the command's time ran out before its turn came", "late")
 _TOO_OLD = encode_refusal(
     "too_old_to_repeat",

@@ -24,6 +24,7 @@ import structlog
 from actors.decider import TICK, AnyDecider, never
 from actors.runtime import limits as bounds
 from actors.runtime.cell import Cell, Draft, Letter, Phase, Request
+from actors.runtime.consulting import Consulting
 from actors.runtime.horizon import Horizon, insist
 from actors.runtime.limits import HostLimits
 from actors.runtime.loading import Loading
@@ -90,6 +91,7 @@ class Host:
         self.outbox = Outbox(bus, self.tasks)
         self._loading = Loading(events, shelf, self.limits, self.tasks, self._loaded, self._halt)
         self._shelving = Shelving(shelf, self.limits)
+        self._consulting = Consulting(events, bus, kinds, self.tasks, self._go_on)
         self._timed = any(decider.wake is not never for decider in kinds.values())
         """Whether there are actors that want to be woken at all; without any, nothing is read for their sake."""
         self._timers = Timers(events, shelf, clock, self._tick, self.horizon, self.limits.retry_log_ms)
@@ -120,6 +122,7 @@ class Host:
 
     async def start(self) -> None:
         """Join the others: from here on commands for our share of the partitions are ours."""
+        await self._consulting.start()
         await self._presence.join()
         self.tasks.start(self._shelving.sweep(self.cells, self._drop), lasting=True)
         self.tasks.start(self._timers.keep_pages(self._presence.sure), lasting=True)
@@ -137,6 +140,7 @@ class Host:
         await self._presence.leave()
         await self._idle.wait()
         await self._presence.close()
+        await self._consulting.stop()
         self._timers.stop()
         await self.tasks.finish(_FINISH_WITHIN_MS)
         log.info("host_stopped", host=self.name, actors=len(self.cells))
@@ -229,7 +233,10 @@ class Host:
         if not isinstance(cell, Cell) or (cell.mailbox and cell.mailbox[-1].envelope.body is _TICK):
             return
         if cell.phase is Phase.READY and cell.memory is not None:
-            wanted = cell.memory.wake()
+            wanted = cell.wake()
+            if cell.decider.leased is not None and wanted is not None and wanted > now:
+                self._note_wake(cell)  # heartbeats have kept it alive
+                return
             if wanted is None or wanted > now:
                 cell.era = _NO_ERA  # its state says otherwise: one of the two is behind, and the log says which
         deadline = asyncio.get_running_loop().time() + bounds.COMMAND_WITHIN_MS_MAX / 1000
@@ -296,6 +303,11 @@ class Host:
             if cell.era != self.era:
                 self._loading.want(cell, self.era)
                 continue
+            if cell.decider.consults:
+                view = self._consulting.view(cell)
+                if view is None:
+                    continue  # it goes on when there is one
+                cell.policy = view
             cell.used_at = loop_now
             turn = cell.take_turn(clock_now, loop_now)
             self.outbox.add_all(turn.answers, 0)
@@ -365,6 +377,7 @@ class Host:
         self._promise_ended(cell)
         self.commits += 1
         self.horizon.saw(sequence)
+        self._consulting.tell(cell.actor, sequence)
         try:
             cell.landed(draft, sequence)
             self._note_wake(cell)
@@ -469,6 +482,8 @@ class Host:
 
     def _loaded(self, cell: Cell) -> None:
         cell.used_at = asyncio.get_running_loop().time()
+        if cell.decider.leased is not None:
+            cell.leases.since = self.clock()
         if cell.era == _NO_ERA and cell.partition in self.owned:
             self._loading.want(cell, self.era)  # there was news of it while it was read
             return
@@ -491,7 +506,7 @@ class Host:
     def _note_wake(self, cell: Cell) -> None:
         memory = cell.memory
         if memory is not None:
-            self._timers.note(cell.actor, cell.partition, memory.sequence, memory.wake())
+            self._timers.note(cell.actor, cell.partition, memory.sequence, cell.wake())
 
     def own(self, partitions: frozenset[int]) -> None:
         """Our share has changed: let go of what is no longer ours, and learn the timers of what now is."""
