@@ -2,7 +2,8 @@
 
 It is opened by checking that it is safe (`safety`), and remembers what it is (`continuity`). After every reconnect both
 are checked again before anything else is done: the server that is back may have other settings, or another stream.
-The first contradiction halts the log for good; `halted` says so, and every operation raises it.
+The first contradiction halts the log for good; `halted` says so, and every operation raises it. A server that has
+failed to write is believed up to what it had acknowledged (`disk`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
-
-import structlog
 
 from events import names
 from events.errors import (
@@ -27,8 +26,8 @@ from events.errors import (
 from events.log import Entry, LogHead, Recorded, Step
 from events.nats.connection import Connection
 from events.nats.continuity import Continuity
+from events.nats.disk import Disk
 from events.nats.follow import follow
-from events.nats.monitor import write_error
 from events.nats.reader import Reader
 from events.nats.replies import Replies, open_replies
 from events.nats.safety import check_payload, check_servers, check_stream, recheck_servers
@@ -36,13 +35,9 @@ from events.nats.stream import NAME_IN_USE, Stream, log_settings
 from events.nats.wire import StreamAnswer
 from events.nats.writer import Writer
 
-_log = structlog.get_logger(__name__)
-
 _LATE_MS: Final = 200
 _LATE_TIMES_MAX: Final = 15
 """A leader that was just elected may be this late before a sequence that runs backwards is believed."""
-_ASK_AGAIN_MS: Final = 500
-"""How often at most a server is asked whether it has given up writing."""
 
 
 class JetStreamLog:
@@ -57,11 +52,10 @@ class JetStreamLog:
         self._late_times_max: Final = _LATE_TIMES_MAX if self._replicated else 0
         self._continuity: Final = Continuity(described.created, described.state.last_seq)
         self._reader: Final = Reader(replies, stream.name, replicated=self._replicated)
-        self._writer: Final = Writer(replies, stream.name, self._reader, self._continuity, self._verify)
+        self._disk: Final = Disk(monitors, stream.name, replicated=self._replicated)
+        self._writer: Final = Writer(replies, stream.name, self._reader, self._continuity, self._disk, self._verify)
         self._unverified = False
         self._verifying: Final = asyncio.Lock()
-        self._write_error = ""
-        self._ask_again_at = 0.0
         self._connection.back.append(self._on_back)
 
     @classmethod
@@ -103,7 +97,9 @@ class JetStreamLog:
         await check_servers(monitors, _holders(described))
         if bytes_max is not None:
             await stream.set_room(bytes_max)
-        return cls(replies, stream, described, monitors)
+        log = cls(replies, stream, described, monitors)
+        await log._disk.back(described.state.last_seq)
+        return log
 
     @property
     def identity(self) -> str:
@@ -127,7 +123,7 @@ class JetStreamLog:
         except LogError as error:  # what ends all of them is the outcome of each
             return [error] * len(entries)
         if any(isinstance(outcome, UnknownOutcome) for outcome in outcomes):
-            await self._ask_why()
+            await self._disk.ask_again()
         return outcomes
 
     async def append_together(self, entries: Sequence[Entry]) -> list[int]:
@@ -135,20 +131,23 @@ class JetStreamLog:
         try:
             return await self._writer.append_together(entries)
         except UnknownOutcome:
-            await self._ask_why()
+            await self._disk.ask_again()
             raise
 
     async def last_of(self, actors: Sequence[str]) -> dict[str, Recorded]:
         await self._ready()
-        return await self._reader.last_of(actors)
+        found = await self._reader.last_of(actors)
+        self._disk.vouch(recorded.sequence for recorded in found.values())
+        return found
 
     async def at(self, sequence: int) -> Recorded | None:
-        await self._ready()
-        return await self._reader.at(sequence)
+        return (await self.at_each((sequence,)))[0]
 
     async def at_each(self, sequences: Sequence[int]) -> list[Recorded | None]:
         await self._ready()
-        return await self._reader.at_each(sequences)
+        found = await self._reader.at_each(sequences)
+        self._disk.vouch(recorded.sequence for recorded in found if recorded is not None)
+        return found
 
     async def read_actor(self, actor: str, after: int = 0) -> AsyncIterator[Recorded]:
         last = (await self.last_of((actor,))).get(actor)
@@ -169,6 +168,7 @@ class JetStreamLog:
     async def head(self) -> LogHead:
         await self._ready()
         state = (await self._verify()).state
+        self._disk.vouch((state.last_seq,))
         return LogHead(self.identity, state.first_seq if state.last_seq else 0, state.last_seq, state.bytes)
 
     async def _ready(self) -> None:
@@ -184,16 +184,17 @@ class JetStreamLog:
             await asyncio.sleep(0)  # who tries again and again shall not keep the connection from coming back
             raise LogUnavailable("the connection to the log is lost")
         await self._ready()
-        if self._write_error:
-            await self._ask_why()
-            if self._write_error:
-                raise LogFull(self._write_error)
+        if self._disk.refuses:
+            await self._disk.ask_again()
+            if self._disk.refuses:
+                raise LogFull(self._disk.refuses)
 
     async def _reverify(self) -> None:
         self._unverified = False
         try:
-            await self._verify()
+            described = await self._verify()
             await recheck_servers(self._monitors)
+            await self._disk.back(described.state.last_seq)
         except BaseException:
             self._unverified = True
             raise
@@ -225,22 +226,8 @@ class JetStreamLog:
             late += 1
             await asyncio.sleep(_LATE_MS / 1000)
 
-    async def _ask_why(self) -> None:
-        """After silence: has the server given up writing? Then refuse at once, until it says otherwise or is back anew.
-        Of several servers one may have given up and the others go on, so there nothing is concluded."""
-        now = asyncio.get_running_loop().time()
-        if self._replicated or now < self._ask_again_at:
-            return
-        self._ask_again_at = now + _ASK_AGAIN_MS / 1000
-        found = await write_error(self._monitors, self._stream.name)
-        if found != self._write_error:
-            _log.warning("log_writes", refused=found)
-        self._write_error = found
-
     def _on_back(self) -> None:
         self._unverified = True
-        self._write_error = ""
-        self._ask_again_at = 0.0
 
 
 def _holders(described: StreamAnswer) -> list[str]:

@@ -8,7 +8,8 @@ Or it says that it cannot store now, and then nothing was stored. Or nothing is 
 connection went. After a refusal and after silence the log itself is asked *which commit stands directly behind the
 one that was expected*. The fence lets only one ever stand there. Is it ours, the append succeeded, however long ago,
 and whoever has built on it since. Is it another's, ours can never land. Is there none, then after a refusal it is a
-conflict all the same, and after silence the outcome is unknown: the message may still be on its way.
+conflict all the same, and after silence the outcome is unknown: the message may still be on its way. It is unknown as
+well while the server has failed to write: then what it shows may not be on its disk.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from events.errors import Conflict, LogError, LogFull, LogRecreated, LogUnavaila
 from events.log import Entry
 from events.nats import wire
 from events.nats.continuity import Continuity
+from events.nats.disk import Disk
 from events.nats.reader import Reader
 from events.nats.replies import Call, Replies
 from events.nats.wire import ApiError
@@ -68,7 +70,7 @@ _DOUBTFUL: Final = (Conflict, UnknownOutcome)
 
 
 class _StoreFailed(UnknownOutcome):
-    """Not asked about: what could not be written may be visible and yet not be on disk."""
+    """Not asked about: what could not be written may be visible and yet not be on disk (see `disk`)."""
 
 
 class Writer:
@@ -80,6 +82,7 @@ class Writer:
         stream: str,
         reader: Reader,
         continuity: Continuity,
+        disk: Disk,
         verify: Callable[[], Awaitable[object]],
     ) -> None:
         self._replies: Final = replies
@@ -87,6 +90,7 @@ class Writer:
         self._stream: Final = stream
         self._reader: Final = reader
         self._continuity: Final = continuity
+        self._disk: Final = disk
         self._verify: Final = verify
         self._batch_prefix: Final = replies.connection.client.new_inbox().rpartition(".")[2]
         self._batches = 0
@@ -207,19 +211,31 @@ class Writer:
             return LogUnavailable(f"nobody answers for stream {self._stream}")
         ack = wire.read_ack(answer.data)
         if ack.error is not None:
-            return _failure(ack.error, actor)
+            failure = _failure(ack.error, actor)
+            if isinstance(failure, _StoreFailed):
+                self._disk.failed(str(failure))
+            return failure
         if ack.stream != self._stream:
             raise self._continuity.halt(LogRecreated(f"stored in stream {ack.stream}, not in {self._stream}"))
         if ack.duplicate:
             return Conflict(actor, "the server has seen this message id before")
         self._continuity.acknowledged(ack.seq - count + 1, floor)
         self._continuity.saw(ack.seq)
+        self._disk.acknowledged(ack.seq)
         return ack.seq
 
     async def _resolve(self, doubtful: Sequence[tuple[Entry, Exception | int]]) -> list[int | Exception]:
         """What the log says about each: its sequence if it is there, else how it ended."""
         try:
             found = await self._reader.behind([(entry.actor, entry.expect.sequence) for entry, _ in doubtful])
+            ours = [
+                commit.recorded.sequence
+                for (entry, _), commit in zip(doubtful, found, strict=True)
+                if commit is not None and commit.id == entry.id
+            ]
+            if ours:  # a server that cannot write is silent too, and what it shows then is not what it has stored
+                await self._disk.ask()
+                self._disk.vouch(ours)
         except LogUnavailable:
             return [outcome for _, outcome in doubtful]
         resolved: list[int | Exception] = []
