@@ -245,6 +245,9 @@ def _from_flags(flags: Iterable[Flag]) -> Iterator[tuple[str, Any, str]]:
 
 
 def _known(key: str, source: str) -> Setting:
+    if key in SECTIONS:
+        inside = ", ".join(one for one in SETTINGS if one.startswith(f"{key}."))
+        raise BadSetting(f"{source}: there is no setting {key!r}, but a group of that name: {inside}")
     if key not in SETTINGS:
         raise BadSetting(f"{source}: there is no setting {key!r}{_close(key, (*SETTINGS, *SECTIONS))}")
     return SETTINGS[key]

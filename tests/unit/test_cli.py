@@ -181,14 +181,45 @@ def test_an_async_command_runs_on_a_loop_of_its_own() -> None:
     assert "error[log_unavailable]" in ran.stderr
 
 
-@pytest.mark.parametrize("content", [None, b"\xff"])
-def test_a_command_is_read_from_a_file_that_can_be_read(content: bytes | None, tmp_path: Path) -> None:
-    """One that is not there, or not text, is told so."""
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"\xff", "cannot be read: 'utf-8'"),
+        (b"list_resources\n", "what is read from there must be one command in JSON"),
+        (b"", "what is read from there must be one command in JSON"),
+    ],
+)
+def test_a_command_is_read_from_a_file_that_has_one(content: bytes | None, said: str, tmp_path: Path) -> None:
+    """Otherwise it is told what is wrong with the file."""
     if content is not None:
         (tmp_path / "file").write_bytes(content)
     ran = run("send", "@file")
     assert ran.exit_code == ExitCode.FAILED
-    assert ran.stderr.startswith("error[bad_command]: @file: cannot be read")
+    assert ran.stderr.startswith(f"error[bad_command]: @file: {said}")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--id", ""], ["--id", "\udcff"], ["--by", "\udcff"], ["--also", "\udcff"], ["\udcff"]]
+)
+def test_what_a_shell_makes_of_a_mistake_is_not_sent(arguments: list[str]) -> None:
+    """A variable that is empty must not give each repetition an id of its own; bytes that are no text spell nothing."""
+    ran = run("send", "list_resources", *arguments)
+    assert ran.exit_code == ExitCode.FAILED
+    assert ran.stderr.startswith("error[bad_command]: ")
+
+
+def test_help_is_wrapped_by_the_terminal_alone() -> None:
+    """Where an editor broke a line says nothing to a reader."""
+
+    def explain(call: Invocation) -> None:
+        """Do it.
+
+        One
+        two.
+        """
+
+    assert "One two." in run_one(explain, "--help").stdout
 
 
 def test_a_run_file_that_may_not_be_read_is_told_so(tmp_path: Path) -> None:

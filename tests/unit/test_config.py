@@ -86,7 +86,7 @@ def test_a_home_folder_may_be_written_as_a_tilde() -> None:
     [
         ("[nats]\nprot = 1", "settings.toml: nats.prot: there is no setting 'nats.prot'; did you mean nats.port?"),
         ("[nat]\nport = 1", "there is no setting 'nat'; did you mean nats?"),
-        ("nats = 3", "there is no setting 'nats'"),
+        ("nats = 3", "there is no setting 'nats', but a group of that name: nats.urls, nats.port"),
         ('[nats]\nport = "4222"', "nats.port: '4222' does not fit. Expected `int`, got `str`"),
         ("[nats]\nport = 65536", "Expected `int` <= 65535"),
         ("[nats]\nreplicas = 2", "nats.replicas: 2 does not fit"),

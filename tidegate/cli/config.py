@@ -14,7 +14,7 @@ from tidegate.config import DEFAULT, SETTINGS, shown
 def config(call: Invocation) -> None:
     """List every setting with its value, where the value came from, and what it means.
 
-    A setting can stand in tidegate.toml (nats.port is `port` under `[nats]`), in the environment
+    A setting can stand in tidegate.toml (nats.port is `port` in the table `nats`), in the environment
     (TIDEGATE_NATS_PORT), or on the command line (--set nats.port=4222); the later wins.
     """
     loaded = call.loaded

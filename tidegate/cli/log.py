@@ -94,7 +94,7 @@ async def verify(call: Invocation) -> None:
 
     columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with opened(call) as log:
-        with Progress(*columns, console=call.err, transient=True, disable=call.json) as bar:
+        with Progress(*columns, console=call.err, transient=True, disable=not call.err.is_terminal) as bar:
             task = bar.add_task("", total=None)
             report = await walk(log, lambda done, total: bar.update(task, completed=done, total=total))
     if call.json:

@@ -82,9 +82,13 @@ async def send(
     Ends with 1 when the command is refused, or nothing is known of it. Then the same again, with the --id and the
     --asked-at that are printed, is done once at most: what is too old to be remembered is refused, not done again.
     """
+    for text in (*words, *(also or ()), actor, id, by):
+        _check_text(text)
     words = _read(words)
-    actor = actor or actor_for(words, call.settings.org)
+    actor = actor_for(words, call.settings.org) if actor is None else actor
     asked = [(actor, parse(words, actor)), *(spoken(text, call.settings.org) for text in also or ())]
+    if id == "":
+        raise BadCommand("--id is empty: leave it out, and one is made")
     command_id = id or f"cli-{token_hex(8)}"
     asked_at = system_clock() if asked_at is None else asked_at
     try:
@@ -143,11 +147,24 @@ def _refused(call: Invocation, command_id: str, asked_at: Instant, refusal: Refu
         call.err.print(again, markup=False, soft_wrap=True)
 
 
+def _check_text(text: str | None) -> None:
+    """What is typed may be any bytes; what is sent is text."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise BadCommand(f"{text!r} is not UTF-8") from error
+
+
 def _read(words: list[str]) -> list[str]:
     """The words, read from where they say."""
     if len(words) != 1 or not (words[0] == "-" or words[0].startswith("@")):
         return words
     try:
-        return [sys.stdin.read() if words[0] == "-" else Path(words[0][1:]).read_text("utf-8")]
-    except (OSError, ValueError) as error:  # not there, not ours to read, not text, not a path
+        text = sys.stdin.read() if words[0] == "-" else Path(words[0][1:]).read_text("utf-8")
+    except OSError as error:
+        raise BadCommand(f"{words[0]}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # what is there is no text, or the name is no path
         raise BadCommand(f"{words[0]}: cannot be read: {error}") from error
+    if not text.lstrip().startswith("{"):
+        raise BadCommand(f"{words[0]}: what is read from there must be one command in JSON")
+    return [text]

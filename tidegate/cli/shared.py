@@ -141,7 +141,12 @@ def add(
 
     run.__signature__ = signature.replace(parameters=[*own, *common])  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {}  # the signature says it all, resolved
-    app.command(name)(run)
+    app.command(name, help=_unwrapped(command.__doc__ or ""))(run)
+
+
+def _unwrapped(text: str) -> str:
+    """Its paragraphs, each as one line: terminals wrap by themselves, and not where an editor does."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
 
 
 def exit_code(error: TidegateError) -> ExitCode:

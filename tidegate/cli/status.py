@@ -102,11 +102,13 @@ def table(overview: Overview) -> Table:
     where = f"log at sequence {head.last:,}, {head.bytes:,} bytes" if head is not None else overview.trouble
     owned = f"{overview.partitions_owned} of {PARTITIONS} partitions owned"
     caption = Text(f"{where}; {owned}", "dim" if overview.healthy else "bold red")
-    found = Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left")
-    found.add_column("host")
+    found = Table(
+        box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", caption=caption, caption_justify="left"
+    )
+    found.add_column("host", overflow="fold")
     found.add_column("up")
     for heading in ("pid", "partitions", "actors", "commands/s", "commits/s", "conflicts", "busy", "lag"):
-        found.add_column(heading, justify="right")
+        found.add_column(heading, justify="right", no_wrap=True)
     for row in overview.hosts:
         counts = row.counts
         up = _duration(overview.at - row.since) if row.heard else f"silent for {_duration(row.silent_ms)}"
