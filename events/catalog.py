@@ -6,6 +6,7 @@ the catalog (the days) and whoever shows it (the projections) fold it by the sam
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -32,7 +33,7 @@ class Resource(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
 
 
-class Window(msgspec.Struct, frozen=True, array_like=True):
+class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """From one minute of the local day to another, both on the grid of quarter hours; 24:00 is 1,440."""
 
     start: int
@@ -52,9 +53,11 @@ class Schedule(msgspec.Struct, frozen=True):
     holidays: dict[str, str] = {}
     """Those holidays by date, as they were known when the fact was decided: so that a replay is closed on the same
     days."""
+    holidays_since: int = 0
+    """The first of the years whose holidays are known, 0 without a region. When it is over they are found out anew."""
 
 
-class Quota(msgspec.Struct, frozen=True):
+class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At most so many bookings that begin in a local day, a week from Monday, a month. 0 is no limit."""
 
     day: int = 0
@@ -66,7 +69,7 @@ class Quota(msgspec.Struct, frozen=True):
         return bool(self.day or self.week or self.month)
 
 
-class Question(msgspec.Struct, frozen=True):
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a booker is asked."""
 
     id: str
@@ -166,17 +169,20 @@ FACTS = FactSet[CatalogFact](
 
 
 class Catalog(msgspec.Struct):
-    """What the facts say together. Retired resources stay, for their ids."""
+    """What the facts say together. Retired resources stay, for their ids; the schedule that one names may be gone."""
 
     active: dict[str, Resource] = {}
     retired: dict[str, Resource] = {}
     schedules: dict[str, Schedule] = {}
     event_types: dict[str, EventType] = {}
     links: dict[str, list[str]] = {}
-    """By event type: the resources that it can be booked with, in order."""
+    """By event type: the resources that it can be booked with, in order. A retired one keeps its place: it can be
+    booked again when it is put again."""
 
     def linked(self, event_type: str, resource: str) -> bool:
-        return resource in self.links.get(event_type, ())
+        resources = self.links.get(event_type, [])
+        place = bisect_left(resources, resource)
+        return place < len(resources) and resources[place] == resource
 
 
 def take_in(catalog: Catalog, fact: CatalogFact) -> Catalog:
@@ -197,7 +203,8 @@ def take_in(catalog: Catalog, fact: CatalogFact) -> Catalog:
             del catalog.event_types[slug]
             catalog.links.pop(slug, None)
         case Linked(event_type, resource):
-            catalog.links[event_type] = sorted({*catalog.links.get(event_type, ()), resource})
+            if not catalog.linked(event_type, resource):
+                insort(catalog.links.setdefault(event_type, []), resource)
         case Unlinked(event_type, resource):
             catalog.links[event_type].remove(resource)
     return catalog

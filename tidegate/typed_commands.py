@@ -6,6 +6,7 @@ typed. Nothing is guessed: an unknown word, a wrong type or a missing field is a
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -142,7 +143,9 @@ def _value(word: str, text: str, wanted: Any) -> Any:
     except msgspec.ValidationError as error:
         try:
             return msgspec.json.decode(text.encode(), type=wanted)
-        except msgspec.DecodeError:
+        except msgspec.DecodeError as as_json:
+            if text.lstrip().startswith(("[", "{")):  # it was meant as JSON, and what is wrong with it lies inside
+                raise BadCommand(f"{word}: {_sentence(as_json)}") from as_json
             raise BadCommand(f"{word}: {type_name(wanted)} is wanted; {_sentence(error)}") from error
 
 
@@ -166,13 +169,14 @@ def _sentence(error: Exception) -> str:
     return str(error).replace("`", "").rstrip(".")
 
 
+_MODULES: Final = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 _WORDS: Final = {"str": "text", "int": "a number", "float": "a decimal number", "bool": "true or false"}
 
 
 def type_name(wanted: Any) -> str:
     """A type in a word or two, for people."""
     name = getattr(wanted, "__name__", None) if isinstance(wanted, type) else None
-    return _WORDS.get(name or "", name or str(wanted).replace("typing.", ""))
+    return _WORDS.get(name or "", name or _MODULES.sub("", str(wanted)))
 
 
 def _usage(field: msgspec.structs.FieldInfo) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from actors.catalog import CATALOG, ListResources, PutResource
+from actors.catalog import CATALOG, ListResources, PutEventType, PutResource, PutSchedule
 from actors.decider import Command
+from events.catalog import Question, Quota, Window
 from events.errors import BadName
 from tidegate.typed_commands import BadCommand, actor_for, known, parse, spoken
 
@@ -45,6 +47,25 @@ def test_what_is_no_plain_value_is_given_as_json() -> None:
     assert command == Paint(["red", "blue"], 1.0, twice=True, note="null")
 
 
+def test_records_in_lists_in_mappings_are_json_too() -> None:
+    """However deep a field is, one word spells it."""
+    hours = ["id=late", "time_zone=UTC", 'weekly={"mon":[[480,1020]]}', 'overrides={"2026-12-24":[]}', "region=DE-BY"]
+    assert parse(["put_schedule", *hours], None) == PutSchedule(
+        "late", "UTC", "", {"mon": (Window(480, 1020),)}, {"2026-12-24": ()}, "DE-BY"
+    )
+    visit = ["slug=visit", "durations=[60, 90]", "complete_after=null", 'per_booker={"day":1}', "room=7", "price=50"]
+    asked = 'questions=[{"id":"why","label":"Why?","kind":"choice","choices":["so","or so"]}]'
+    assert parse(["put_event_type", *visit, asked], None) == PutEventType(
+        "visit",
+        durations=(60, 90),
+        complete_after=None,
+        per_booker=Quota(day=1),
+        room="7",
+        price="50",
+        questions=(Question("why", "Why?", "choice", choices=("so", "or so")),),
+    )
+
+
 def test_a_whole_command_may_be_json() -> None:
     """As it travels."""
     text = '{"command": "put_resource", "id": "a", "time_zone": "UTC"}'
@@ -63,6 +84,11 @@ def test_a_whole_command_may_be_json() -> None:
         (["put_resource", "id=a", "time_zon=UTC"], "did you mean time_zone?"),
         (["put_resource", "id=a", "time_zone=UTC", "capacity=two"], "capacity=two: a number is wanted"),
         (["put_resource", "id=a", "id=b", "time_zone=UTC"], "id is given twice"),
+        (["put_schedule", "weekly=mon"], "tuple[Window, ...]] is wanted"),
+        (["put_schedule", 'weekly={"mon":[[480,"x"]]}'], "Expected int, got str - at $[...][0][1]"),
+        (["put_schedule", 'weekly={"mon":[[480,1020,5]]}'], "array of at most length 2"),
+        (["put_schedule", 'weekly={"monday":[]}'], "Invalid enum value 'monday'"),
+        (["put_schedule", 'weekly={"mon":'], "truncated"),
         (["put_resource", "studio"], "name=value"),
         (["{"], "not JSON"),
         (['{"id": "a"}'], '"command"'),
@@ -74,7 +100,7 @@ def test_a_whole_command_may_be_json() -> None:
 )
 def test_what_spells_no_command_is_an_error_that_helps(words: list[str], says: str) -> None:
     """Nothing is guessed, and nothing is sent."""
-    with pytest.raises(BadCommand, match=says.replace("?", r"\?")):
+    with pytest.raises(BadCommand, match=re.escape(says)):
         parse(words, None)
 
 
@@ -113,5 +139,6 @@ def test_every_known_command_says_what_it_means_and_takes() -> None:
     """The listing is made of the types, so it cannot lag behind them."""
     commands = {one.name: one for one in known()}
     assert commands["put_resource"].meaning == "Add a resource, or change all of it."
-    assert commands["put_resource"].usage == 'put_resource id=<text> time_zone=<text> [name=""] [capacity=1]'
+    assert commands["put_resource"].usage.startswith('put_resource id=<text> time_zone=<text> [name=""] [capacity=1] ')
+    assert "[weekly={}]" in commands["put_schedule"].usage
     assert next(known(KINDS)).usage == "paint colours=<list[str]> [share=0.5] [twice=false] [note=null]"
