@@ -59,9 +59,6 @@ class Reader:
         attempt = Attempt(f"the last commits of {len(subjects)} actors")
         return [wire.from_direct_read(message) for message in await self._direct.last_of(subjects, attempt)]
 
-    async def at(self, sequence: int) -> Recorded | None:
-        return (await self.at_each((sequence,)))[0]
-
     async def at_each(self, sequences: Sequence[int]) -> list[Recorded | None]:
         answers = iter(await self._from_leader([{"seq": sequence} for sequence in sequences if sequence > 0]))
         found = [next(answers) if sequence > 0 else None for sequence in sequences]

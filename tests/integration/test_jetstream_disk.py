@@ -151,13 +151,17 @@ async def reconnect(log: JetStreamLog, proxy: Proxy) -> None:
 
 @asynccontextmanager
 async def failing(server: NatsServer, proxy: Proxy, actor: str) -> AsyncIterator[None]:
-    """Whoever appends to the actor is told that it could not be stored, before the server says that it is."""
+    """Whoever appends to the actor is told that it could not be stored, before the server says that it is. It is there
+    when the block is left."""
     connection = await connect(server.url)
+    before = await last_shown(server)
     error = b'{"error":{"code":503,"err_code":10077,"description":"input/output error"},"stream":"log","seq":0}'
     await NatsBus(connection).subscribe(f"log.{actor}", lambda message: connection.client.post(message.reply, error))
     proxy.delay(300, lambda said: b'"stream":"log","seq":' in said and b"10077" not in said)
     try:
         yield
+        while await last_shown(server) == before:
+            pass
     finally:
         proxy.delay(0)
         await connection.close()
