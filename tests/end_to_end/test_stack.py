@@ -275,8 +275,9 @@ async def status_when(folder: Path, wanted: object) -> dict[str, int]:
 
 
 async def test_of_two_hosts_of_one_name_the_earlier_ends_and_says_why(tmp_path: Path) -> None:
-    """A name is one host's; who started later has it."""
+    """A name is one host's; who started later has it. Those of the stack's own are not taken by mistake."""
     async with up(tmp_path, *PROCESS, "--hosts", "1") as stack:
+        assert "error[name_taken]" in (await tidegate(tmp_path, "host", "--name", "host-1")).err
         words = [sys.executable, "-m", "tidegate", "host", "--name", "twin"]
         first = await asyncio.create_subprocess_exec(
             *words, cwd=tmp_path, env=environment(), stderr=asyncio.subprocess.PIPE

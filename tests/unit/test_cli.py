@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -272,6 +274,19 @@ def test_what_can_be_sent_again_says_how(monkeypatch: pytest.MonkeyPatch, answer
     ran = run("send", "list_resources", *AGAIN, "--json")
     said = json.loads(ran.stderr)["error"] if isinstance(answer, UnknownOutcome) else json.loads(ran.stdout)
     assert (said["id"], said["asked_at"]) == ("my id", "2026-12-07T13:00:00.123Z")
+
+
+def test_whoever_does_not_wait_is_told_how_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C takes nothing back: the command may be done."""
+
+    async def ask(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(sending, "_ask", ask)
+    ran = run("send", "list_resources", *AGAIN)
+    assert ran.exit_code == ExitCode.FAILED
+    assert ran.stderr.startswith("error[unknown_outcome]: the answer to command my id was not waited for (--id 'my id'")
 
 
 def test_what_cannot_be_sent_again_does_not_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

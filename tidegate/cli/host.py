@@ -12,9 +12,19 @@ from typing import Annotated
 
 import typer
 
+from events.errors import TidegateError
 from events.names import identifier
+from events.nats.reach import Reach
 from tidegate import run_file
 from tidegate.cli.shared import ExitCode, Invocation, report
+from tidegate.config import Settings
+
+
+class NameTaken(TidegateError):
+    """The stack has a host of this name, which would have to go."""
+
+    code = "name_taken"
+    next_step = "give it another --name, or none"
 
 
 async def host(
@@ -38,12 +48,21 @@ async def host(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, until.set)
     run = run_file.read(run_file_path) if run_file_path is not None else None
-    reach = run.reach if run is not None else run_file.reach_of(call.settings)
+    reach = run.reach if run is not None else _beside(name, call.settings)
     try:
         await serve(identifier(name) if name is not None else default_name(), reach, until=until)
     except HostSuperseded as error:
         report(error, as_json=call.json)
         raise typer.Exit(ExitCode.SUPERSEDED) from error
+
+
+def _beside(name: str | None, settings: Settings) -> Reach:
+    """Where the servers are, for a host that is not the stack's own. It must not take the name of one that is."""
+    reach = run_file.reach_of(settings)
+    run = run_file.read(run_file.path_of(settings.data_dir))
+    if run is not None and run.reach.servers == reach.servers and name in run.hosts:
+        raise NameTaken(f"the stack on {settings.data_dir} runs {name}")
+    return reach
 
 
 def default_name() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,8 +81,9 @@ async def send(
 
     For example: tidegate send put_resource id=studio time_zone=Europe/Berlin capacity=2
 
-    Ends with 1 when the command is refused, or nothing is known of it. Then the same again, with the --id and the
-    --asked-at that are printed, is done once at most: what is too old to be remembered is refused, not done again.
+    Ends with 1 when the command is refused, or nothing is known of it (Ctrl-C included). Then the same again, with the
+    --id and the --asked-at that are printed, is done once at most: what is too old to be remembered is refused, not
+    done again.
     """
     for text in (*words, *(also or ()), actor, id, by):
         _check_text(text)
@@ -91,10 +94,14 @@ async def send(
         raise BadCommand("--id is empty: leave it out, and one is made")
     command_id = id or f"cli-{token_hex(8)}"
     asked_at = system_clock() if asked_at is None else asked_at
+    work = asyncio.current_task()
+    assert work is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
     try:
         answer = await _ask(call, asked, command_id, by, asked_at, max(int(within * 1000), 1))
-    except UnknownOutcome as error:
-        unknown = NoAnswer(f"{error} ({_repeated(command_id, asked_at)})")
+    except (UnknownOutcome, asyncio.CancelledError) as error:
+        why = str(error) or f"the answer to command {command_id} was not waited for"
+        unknown = NoAnswer(f"{why} ({_repeated(command_id, asked_at)})")
         report(unknown, as_json=call.json, id=command_id, asked_at=iso(asked_at))
         raise typer.Exit(ExitCode.FAILED) from error
     if isinstance(answer, Refusal):
