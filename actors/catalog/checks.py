@@ -160,9 +160,12 @@ def _windows(day: str, windows: Iterable[Window]) -> Refusal | None:
             return Refusal("window_off_grid", f"{day}: {said}")
     for one, other in pairwise(ordered):
         if other.start < one.end:
-            said = f"{one.start}–{one.end} and {other.start}–{other.end} overlap"
-            return Refusal("windows_overlap", f"{day}: the windows {said}")
+            return Refusal("windows_overlap", f"{day}: the windows {_clock(one)} and {_clock(other)} overlap")
     return None
+
+
+def _clock(window: Window) -> str:
+    return "–".join(f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (window.start, window.end))
 
 
 def _date(text: str) -> Refusal | None:
