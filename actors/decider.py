@@ -105,6 +105,8 @@ class Consulted(Generic[P]):
     state: P
     sequence: int = 0
     leases: Leases = field(default_factory=Leases)
+    together: tuple[str, ...] = ()
+    """The actors of the transaction that the command is a part of, in order; nobody when it stands alone."""
 
 
 def never(_state: Any) -> Instant | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from actors.booking.day import DAY
 from actors.catalog import CATALOG
 from actors.decider import AnyDecider
 
-KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG,)}
+KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG, DAY)}

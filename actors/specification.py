@@ -90,6 +90,13 @@ class Outcome(Generic[S, C, F, P]):
         facts = self._got.facts if isinstance(self._got, Decision) else ()
         self._state: Final = _evolved(decider, actor, (*past, *((fact, at) for fact in facts)), self._when)
 
+    @property
+    def facts(self) -> tuple[F, ...]:
+        """What became true; an `AssertionError` when the command was refused."""
+        if not isinstance(self._got, Decision):
+            self._fail("accepted", _shown(self._got))
+        return self._got.facts
+
     def then(self, *facts: F) -> Outcome[S, C, F, P]:
         """Exactly these facts become true, in this order."""
         if not facts:

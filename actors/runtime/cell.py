@@ -13,6 +13,7 @@ come to stand, nothing of it is refused: whoever is told no must not find it don
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
@@ -132,9 +133,9 @@ class Cell:
     """One live actor of a host: its mailbox, its phase, and what is remembered of it."""
 
     __slots__ = (
-        "actor", "bytes_since_snapshot", "decider", "doubtful", "era", "halted_by", "leases", "mailbox", "memory",
-        "partition", "phase", "policy", "queued", "snapshot_bytes", "turn_commands_max", "turn_commands_now", "unsaved",
-        "used_at",
+        "actor", "bytes_since_snapshot", "decider", "doubtful", "era", "halted_by", "leases", "leases_era", "mailbox",
+        "memory", "partition", "phase", "policy", "queued", "snapshot_bytes", "turn_commands_max", "turn_commands_now",
+        "unsaved", "used_at",
     )  # fmt: skip
 
     def __init__(self, actor: str, decider: AnyDecider, partition: int, turn_commands_max: int) -> None:
@@ -143,6 +144,8 @@ class Cell:
         self.policy = decider.policy
         """What is decided by. For a kind that consults, the host sets it before each turn."""
         self.leases = _NO_LEASES if decider.leased is None else Leases()
+        self.leases_era: int | None = None
+        """In which era of the host the leases were begun; in another, heartbeats may have gone elsewhere."""
         self.partition = partition
         self.phase = Phase.COLD
         self.era = 0
@@ -221,7 +224,7 @@ class Cell:
             if letter.deadline < loop_now:  # asked last: what was done before must not be called too late
                 turn.answers.append((letter, False, UNKNOWN if command_id in self.doubtful else _TOO_LATE))
                 continue
-            outcome = self._decide(memory, envelope, envelope.body, at, clock_now)
+            outcome = self._decide(memory, envelope, envelope.body, self.policy, at, clock_now)
             if isinstance(outcome, msgspec.Raw):
                 answers.append((letter, False, UNKNOWN if command_id in self.doubtful else outcome))
                 continue
@@ -274,7 +277,7 @@ class Cell:
         self._start_over(answers)
 
     def _decide(
-        self, memory: Memory, envelope: Envelope, body: msgspec.Raw, at: Instant, clock_now: Instant
+        self, memory: Memory, envelope: Envelope, body: msgspec.Raw, policy: Any, at: Instant, clock_now: Instant
     ) -> tuple[tuple[Any, ...], msgspec.Raw] | msgspec.Raw:
         """What becomes true and the bytes of the reply, or those of a refusal."""
         if envelope.asked_at > clock_now + limits.CLOCK_AHEAD_MS_MAX:
@@ -286,7 +289,7 @@ class Cell:
         if envelope.asked_at <= memory.forgotten_through and not isinstance(command, Tick):
             return _TOO_OLD  # a Tick does nothing twice, and must reach an actor whose askers' clocks are ahead
         try:
-            outcome = self.decider.decide(memory.state, command, at, self.policy)
+            outcome = self.decider.decide(memory.state, command, at, policy)
             if isinstance(outcome, Refusal):
                 return msgspec.Raw(canonical(outcome))
             if outcome.leases:
@@ -342,7 +345,8 @@ class Cell:
         if request.deadline < loop_now:
             outcome.set_result(UNKNOWN if in_doubt else _TOO_LATE)
             return False
-        decision = self._decide(memory, envelope, request.body, at, clock_now)
+        policy = replace(self.policy, together=request.together) if self.decider.consults else self.policy
+        decision = self._decide(memory, envelope, request.body, policy, at, clock_now)
         if isinstance(decision, msgspec.Raw):
             outcome.set_result(UNKNOWN if in_doubt else decision)
             return False

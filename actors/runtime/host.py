@@ -482,8 +482,8 @@ class Host:
 
     def _loaded(self, cell: Cell) -> None:
         cell.used_at = asyncio.get_running_loop().time()
-        if cell.decider.leased is not None:
-            cell.leases.since = self.clock()
+        if cell.decider.leased is not None and cell.leases_era != self.era:
+            cell.leases.since, cell.leases_era = self.clock(), self.era
         if cell.era == _NO_ERA and cell.partition in self.owned:
             self._loading.want(cell, self.era)  # there was news of it while it was read
             return

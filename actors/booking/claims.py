@@ -1,0 +1,137 @@
+"""What a resource-day remembers: who has which of its slots, and until when.
+
+Units in use are counted per slot, so a question about room is a look at a few numbers, whatever the history. The
+counts follow from the claims; they are kept beside them because every decision asks.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import TypeAlias
+
+import msgspec
+
+from events.calendar.quantum import MINUTE_MS, SLOTS
+from events.clock import Instant
+from events.day import Booking, Slots, Status, Wish
+
+Due: TypeAlias = tuple[Instant, str, str]
+"""When something is to be looked at, what about it, and its id."""
+
+
+class Hold(msgspec.Struct, frozen=True):
+    session: str
+    wish: Wish
+    slots: Slots
+    until: Instant
+    until_max: Instant
+    period_ms: int
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A booking's part of this day. It knows enough to go the booking's way by itself."""
+
+    slots: Slots
+    event_type: str
+    status: Status
+    until: Instant | None
+
+
+class Block(msgspec.Struct, frozen=True):
+    slots: Slots
+    reason: str = ""
+
+
+def _none() -> list[int]:
+    return [0] * SLOTS
+
+
+class Day(msgspec.Struct):
+    """One resource's UTC date."""
+
+    org: str
+    resource: str
+    date: str
+    used: list[int] = msgspec.field(default_factory=_none)
+    """Units held and taken, per slot."""
+    blocked: list[int] = msgspec.field(default_factory=_none)
+    """Blocks that lie on it, per slot."""
+    holds: dict[str, Hold] = {}
+    taken: dict[str, Taken] = {}
+    blocks: dict[str, Block] = {}
+    bookings: dict[str, Booking] = {}
+    agenda: list[Due] = []
+    """In order of time."""
+
+    def room(self, slots: Slots) -> int:
+        """How many units are in use of the fullest of these slots."""
+        return max(self.used[slots.first : slots.end])
+
+    def is_blocked(self, slots: Slots) -> bool:
+        return any(self.blocked[slots.first : slots.end])
+
+    def hold(self, id: str, hold: Hold) -> None:
+        self.holds[id] = hold
+        self._use(hold.slots, hold.slots.units)
+        self.remind(hold.until, "hold", id)
+
+    def drop_hold(self, id: str) -> None:
+        hold = self.holds.pop(id)
+        self._use(hold.slots, -hold.slots.units)
+        self.forget(hold.until, "hold", id)
+
+    def take(self, booking: str, taken: Taken) -> None:
+        self.taken[booking] = taken
+        self._use(taken.slots, taken.slots.units)
+        if taken.until is not None:
+            self.remind(taken.until, "lapse", booking)
+
+    def free(self, booking: str) -> None:
+        taken = self.taken.pop(booking)
+        self._use(taken.slots, -taken.slots.units)
+        if taken.until is not None:
+            self.forget(taken.until, "lapse", booking)
+
+    def keep(self, booking: str, status: Status, until: Instant | None) -> None:
+        taken = self.taken[booking]
+        if taken.until is not None:
+            self.forget(taken.until, "lapse", booking)
+        if until is not None:
+            self.remind(until, "lapse", booking)
+        self.taken[booking] = Taken(taken.slots, taken.event_type, status, until)
+
+    def block(self, id: str, block: Block) -> None:
+        self.blocks[id] = block
+        self._count(self.blocked, block.slots, 1)
+
+    def unblock(self, id: str) -> None:
+        self._count(self.blocked, self.blocks.pop(id).slots, -1)
+
+    def plan(self, booking: Booking, at: Instant) -> None:
+        """What is to happen by itself to a confirmed booking, as far as it is still to come."""
+        for minutes in booking.reminders:
+            due = booking.wish.start - minutes * MINUTE_MS
+            if due > at:
+                self.remind(due, str(minutes), booking.id)
+        if booking.complete_after is not None:
+            end = booking.wish.start + booking.wish.minutes * MINUTE_MS
+            self.remind(end + booking.complete_after * MINUTE_MS, "complete", booking.id)
+
+    def unplan(self, booking: str) -> None:
+        self.agenda = [due for due in self.agenda if due[2] != booking or due[1] == "lapse"]
+
+    def remind(self, at: Instant, what: str, id: str) -> None:
+        insort(self.agenda, (at, what, id))
+
+    def forget(self, at: Instant, what: str, id: str) -> None:
+        index = bisect_left(self.agenda, (at, what, id))
+        if index < len(self.agenda) and self.agenda[index] == (at, what, id):
+            del self.agenda[index]
+
+    def _use(self, slots: Slots, units: int) -> None:
+        self._count(self.used, slots, units)
+
+    @staticmethod
+    def _count(counts: list[int], slots: Slots, by: int) -> None:
+        for slot in range(slots.first, slots.end):
+            counts[slot] += by

@@ -1,0 +1,122 @@
+"""May this be booked at all? One function says so, and everything that takes slots calls it: holding, booking, moving,
+confirming, waiting for a slot.
+
+It looks at the catalog, the wish and the time, never at what is free: that is the day's own business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+from actors.decider import Refusal
+from events.calendar.offers import Schedules, occupied, schedules_of, why_not
+from events.calendar.quantum import shares
+from events.catalog import Catalog, EventType, Question, Resource
+from events.clock import Instant
+from events.day import Wish
+
+Moment: TypeAlias = Literal["take", "confirm"]
+"""What was taken in time may be confirmed inside the notice, and when it is no longer on offer; not when it is over."""
+
+ITEMS_MAX: Final = 32
+PARTIES_MAX: Final = 64
+"""Of all items together: what one transaction may span."""
+ANSWER_CHARACTERS_MAX: Final = 5_000
+_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
+_PHONE: Final = re.compile(r"\+?[0-9 ()./-]{3,40}")
+
+
+def eligible(catalog: Catalog, wish: Wish, now: Instant, moment: Moment = "take") -> EventType | Refusal:
+    """The event type that the wish is for, or the rule that stands against it."""
+    event_type = catalog.event_types.get(wish.event_type)
+    if event_type is None:
+        return Refusal("unknown_event_type", f"there is no event type {wish.event_type!r}")
+    if not event_type.active:
+        return Refusal("inactive_event_type", f"{wish.event_type!r} is not on offer at the moment")
+    resources = _resources(catalog, event_type, wish)
+    if isinstance(resources, Refusal):
+        return resources
+    if moment == "confirm":
+        if wish.start + wish.minutes * 60_000 <= now:
+            return Refusal("in_the_past", "it is over", "late")
+        return event_type
+    schedules = schedules_for(catalog, event_type, resources)
+    objection = why_not(event_type, schedules, wish.start, wish.minutes, now)
+    if objection is not None:
+        return Refusal(objection.code, objection.sentence, objection.fault)
+    if len(wish.items) * len(shares(occupied(event_type, wish.start, wish.minutes))) > PARTIES_MAX:
+        return Refusal("too_many_days", f"a booking touches at most {PARTIES_MAX} days of resources")
+    return event_type
+
+
+def _resources(catalog: Catalog, event_type: EventType, wish: Wish) -> list[Resource] | Refusal:
+    if not 1 <= len(wish.items) <= ITEMS_MAX:
+        return Refusal("bad_items", f"a booking has between 1 and {ITEMS_MAX} items")
+    if len({item.resource for item in wish.items}) < len(wish.items):
+        return Refusal("item_twice", "a resource is named once, with all of its units")
+    found: list[Resource] = []
+    for item in wish.items:
+        resource = catalog.active.get(item.resource)
+        if resource is None:
+            return Refusal("unknown_resource", f"there is no resource {item.resource!r}, or it is out of use")
+        if not catalog.linked(event_type.slug, resource.id):
+            return Refusal("not_linked", f"{resource.id!r} cannot be booked by {event_type.slug!r}")
+        if item.units < 1:
+            return Refusal("bad_units", "at least one unit is booked")
+        if item.units > resource.capacity:
+            return Refusal("over_capacity", f"{resource.id!r} has {resource.capacity} units, not {item.units}")
+        found.append(resource)
+    if not found[0].standalone:
+        return Refusal("only_with_another", f"{found[0].id!r} is booked along with something else, never alone")
+    return found
+
+
+def schedules_for(catalog: Catalog, event_type: EventType, resources: Sequence[Resource]) -> Schedules:
+    """All of them must be open; the leading resource's say by which clocks."""
+    leading, *along = resources
+    found = {schedule.id: schedule for schedule in schedules_of(catalog, event_type, leading)}
+    for one in along:
+        if one.schedule:
+            found.setdefault(one.schedule, catalog.schedules[one.schedule])
+    return tuple(found.values())
+
+
+def answered(event_type: EventType, answers: Mapping[str, str]) -> Refusal | None:
+    """What is wrong with the answers to the event type's questions, if anything."""
+    known = {question.id: question for question in event_type.questions}
+    for id in answers:
+        if id not in known:
+            return Refusal("unknown_question", f"nobody asked {id!r}")
+    for question in event_type.questions:
+        answer = answers.get(question.id, "")
+        if not answer.strip():
+            if question.required:
+                return Refusal("answer_missing", f"{question.id!r} wants an answer: {question.label}")
+            continue
+        problem = _malformed(question, answer)
+        if problem is not None:
+            return Refusal("bad_answer", f"{question.id!r}: {problem}")
+    return None
+
+
+def _malformed(question: Question, answer: str) -> str | None:
+    most = min(question.characters_max, ANSWER_CHARACTERS_MAX)
+    if len(answer) > most:
+        return f"at most {most} characters"
+    match question.kind:
+        case "email" if not _EMAIL.fullmatch(answer):
+            return "this is no e-mail address"
+        case "phone" if not _PHONE.fullmatch(answer):
+            return "this is no telephone number"
+        case "number":
+            try:
+                float(answer)
+            except ValueError:
+                return "this is no number"
+        case "choice" if answer not in question.choices:
+            return f"one of {', '.join(question.choices)}"
+        case "boolean" if answer not in ("true", "false"):
+            return "true or false"
+    return None

@@ -1,0 +1,21 @@
+"""What is bounded in a resource-day, units last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class DayLimits:
+    holds_per_session_max: int = 8
+    """Of one session, on one day of one resource."""
+    bookings_max: int = 20_000
+    """Recorded by one day, cancelled ones included."""
+    blocks_max: int = 96
+    booker_characters_max: int = 320
+    """The longest e-mail address there is."""
+    reason_characters_max: int = 1_000
+
+
+LIMITS: Final = DayLimits()

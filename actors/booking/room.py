@@ -1,0 +1,90 @@
+"""Room: what is in use of some slots, and what has to go before something else finds place there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.booking.claims import Day, Hold, Taken
+from actors.booking.part import By
+from actors.decider import Leases, Refusal
+from events.clock import Instant
+from events.day import (
+    BookingCompleted,
+    BookingLapsed,
+    DayFact,
+    HoldExpired,
+    HoldReleased,
+    ReminderDue,
+    Slots,
+    SlotsFreed,
+)
+
+
+def make_room(
+    day: Day, slots: Slots, session: str, at: Instant, by: By, *, converted: str = "", moving: str = ""
+) -> list[DayFact] | Refusal:
+    """What has to go so that there is room: what is over anyway, and what the same session holds there. `converted` and
+    `moving` go as well, by facts of their own."""
+    capacity = by.state.active[day.resource].capacity
+    if day.is_blocked(slots):
+        return Refusal("blocked", "it is out of use at that time", "late")
+    used = day.used[slots.first : slots.end]
+    own = [id for id, hold in day.holds.items() if session and hold.session == session and meet(hold.slots, slots)]
+    for id in own if converted in own or not converted else [*own, converted]:
+        _give_back(used, slots, day.holds[id].slots)
+    if moving in day.taken:
+        _give_back(used, slots, day.taken[moving].slots)
+    gone: list[DayFact] = [HoldReleased(id) for id in own if id != converted]
+    if max(used) + slots.units > capacity:
+        overdue = [
+            fact
+            for fact in due(day, at, by.leases)
+            if not (isinstance(fact, HoldExpired) and (fact.hold in own or fact.hold == converted))
+        ]
+        for fact in overdue:
+            if isinstance(fact, HoldExpired):
+                _give_back(used, slots, day.holds[fact.hold].slots)
+            elif isinstance(fact, SlotsFreed) and fact.booking != moving:
+                _give_back(used, slots, day.taken[fact.booking].slots)
+        gone = [*overdue, *gone]
+    if max(used) + slots.units > capacity:
+        left = max(capacity - max(used), 0)
+        return Refusal("taken", f"{left} of {capacity} units are free at that time, not {slots.units}", "late")
+    return gone
+
+
+def meet(one: Slots, other: Slots) -> bool:
+    return one.first < other.end and other.first < one.end
+
+
+def _give_back(used: list[int], window: Slots, slots: Slots) -> None:
+    for slot in range(max(slots.first, window.first), min(slots.end, window.end)):
+        used[slot - window.first] -= slots.units
+
+
+def due(day: Day, at: Instant, leases: Leases) -> Iterator[DayFact]:
+    """What becomes true by the time alone."""
+    for instant, what, id in day.agenda:
+        if instant >= at:
+            return
+        match what:
+            case "hold":
+                if ends(id, day.holds[id], leases) < at:
+                    yield HoldExpired(id)
+            case "lapse":
+                yield SlotsFreed(id)
+                if id in day.bookings:
+                    yield BookingLapsed(id)
+            case "complete":
+                yield BookingCompleted(id)
+            case _:
+                yield ReminderDue(id, int(what))
+
+
+def ends(id: str, hold: Hold, leases: Leases) -> Instant:
+    """At exactly this instant it still stands."""
+    return min(leases.end_of(id, hold.until, hold.period_ms), hold.until_max)
+
+
+def has_lapsed(taken: Taken, at: Instant) -> bool:
+    return taken.until is not None and taken.until < at

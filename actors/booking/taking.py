@@ -1,0 +1,105 @@
+"""Taking: a booking, from a hold or from free slots; and its way from one time to another."""
+
+from __future__ import annotations
+
+from actors.booking.changing import in_time, may
+from actors.booking.claims import Day
+from actors.booking.commands import Book, Move
+from actors.booking.eligibility import answered, eligible
+from actors.booking.holding import not_yours
+from actors.booking.lifecycle import first_status
+from actors.booking.limits import LIMITS
+from actors.booking.part import BEHIND, CHANGED, Answer, By, apart, complete, owns, share, unknown
+from actors.booking.parties import slots_of
+from actors.booking.room import ends, has_lapsed, make_room
+from actors.decider import Decision, Refusal
+from events.calendar.offers import occupied
+from events.clock import Instant
+from events.day import Booker, Booking, BookingMade, BookingMoved, DayFact, SlotsFreed, SlotsTaken, Status, owner_of
+
+
+def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
+    if command.booking in day.taken or command.booking in day.bookings:
+        return Refusal("booking_exists", f"there is a booking {command.booking!r} already")
+    mine = share(day, command.booking, command.wish, command.catalog, at, by)
+    if isinstance(mine, Refusal):
+        return mine
+    event_type, span, slots = mine
+    problem = answered(event_type, command.answers) or _bad_booker(command.booker)
+    if problem is not None:
+        return problem
+    if command.hold:
+        hold = day.holds.get(command.hold)
+        if hold is None or ends(command.hold, hold, by.leases) < at:
+            return Refusal("hold_gone", f"{command.hold!r} is not held any more", "late")
+        if hold.session != command.session:
+            return not_yours(command.hold)
+    made = make_room(day, slots, command.session, at, by, converted=command.hold)
+    if isinstance(made, Refusal):
+        return made
+    status, until = first_status(event_type, at)
+    taken = SlotsTaken(command.booking, event_type.slug, slots, status, until, command.hold, by.sequence)
+    reply = {"booking": command.booking, "status": status, "until": until}
+    if not owns(day, command.booking):
+        return Decision((*made, taken), reply)
+    if len(day.bookings) >= LIMITS.bookings_max:
+        return Refusal("too_many_bookings", f"a day records at most {LIMITS.bookings_max}, ended ones too")
+    booking = Booking(
+        command.booking, command.wish, span, status, command.session, command.booker, command.answers,
+        command.token_hash, at, until, complete_after=event_type.complete_after, reminders=event_type.reminders,
+    )  # fmt: skip
+    return Decision((*made, taken, BookingMade(booking)), reply)
+
+
+def _bad_booker(booker: Booker) -> Refusal | None:
+    for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
+        if len(text) > LIMITS.booker_characters_max:
+            return Refusal("booker_too_long", f"{name} has at most {LIMITS.booker_characters_max} characters")
+        if not text.isprintable():
+            return Refusal("bad_booker", f"{name} has characters that cannot be shown")
+    return None
+
+
+def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
+    id, wish = command.booking, command.wish
+    if by.sequence < command.catalog:
+        return BEHIND
+    event_type = eligible(by.state, wish, at)
+    if isinstance(event_type, Refusal):
+        return event_type
+    span = occupied(event_type, wish.start, wish.minutes)
+    old = day.taken.get(id)
+    booking = day.bookings.get(id)
+    if owns(day, id):
+        if booking is None:
+            return unknown(id)
+        if wish.event_type != booking.wish.event_type or wish.items != booking.wish.items:
+            return Refusal("items_differ", "a booking is moved with all of its items, and nothing else")
+        if command.until != booking.until:
+            return CHANGED
+        objection = (
+            may(booking, "move", command.token)
+            or complete(day, booking.wish, booking.span, by)
+            or complete(day, wish, span, by)
+        )
+        if objection is None and command.token is not None:
+            objection = in_time(booking, event_type.reschedule_before, at)
+        if objection is not None:
+            return objection
+    elif owner_of(day.org, id) not in by.together:
+        return apart(id)
+    if old is not None and has_lapsed(old, at):
+        return Refusal("lapsed", f"{id!r} has lapsed", "late")
+    facts: list[DayFact] = [] if old is None else [SlotsFreed(id)]
+    slots = slots_of(day.resource, day.date, wish.items, span)
+    if slots is not None:
+        made = make_room(day, slots, "", at, by, moving=id)
+        if isinstance(made, Refusal):
+            return made
+        status: Status = "confirmed" if command.until is None else "provisional"
+        status = old.status if old is not None else booking.status if booking is not None else status
+        facts = [*made, *facts, SlotsTaken(id, wish.event_type, slots, status, command.until, "", by.sequence)]
+    if booking is None:
+        return Decision(tuple(facts))
+    moved = BookingMoved(id, wish, span, booking.version + 1)
+    return Decision((*facts, moved), {"booking": id, "status": booking.status, "version": booking.version + 1})
