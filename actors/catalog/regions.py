@@ -63,9 +63,7 @@ def _calendar(region: str, years: range = range(0)) -> holidays.HolidayBase | No
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that some movable feasts are not known for every year
-            # without a language it would take the machine's; without `expand` no other year slips in
-            return holidays.country_holidays(
-                country, subdiv=part or None, years=years, expand=False, language=known.default_language
-            )
+            # without a language it would take the machine's
+            return holidays.country_holidays(country, subdiv=part or None, years=years, language=known.default_language)
     except NotImplementedError:  # how it says no
         return None
