@@ -51,6 +51,9 @@ async def up(call: Invocation) -> None:
 
     Data is kept in the data folder. Killed at any point, the next `up` recovers. Servers that are named in the settings
     (nats.urls, ray.address) are used instead of started. When both are, hosts stay on the Ray cluster and this ends.
+
+    Ends with 3 when the log contradicts itself, and with 4 when another stack has taken its hosts' names: after these,
+    nothing should start it again by itself.
     """
     from tidegate.stack import running
 
