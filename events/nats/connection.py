@@ -61,6 +61,7 @@ class Connection:
     async def _on_disconnected(self) -> None:
         if self._up.is_set():
             _log.warning("nats_lost", error=str(self.client.last_error or ""))
+        self.client.forget()  # an append whose caller has long been told that nobody knows must not land minutes later
         self._down()
 
     async def _on_reconnected(self) -> None:

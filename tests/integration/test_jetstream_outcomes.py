@@ -177,6 +177,24 @@ async def test_nothing_is_sent_without_a_connection(site: Site) -> None:
         assert first == 1
 
 
+async def test_what_had_not_left_when_the_connection_went_never_lands(site: Site) -> None:
+    """Its caller was told that nobody knows; it must not come true long afterwards, when the server is back."""
+    async with near_and_far(site) as (near, far, proxy):
+        client = far._connection.client
+        client._writing_soon = True  # as if something before it were still on its way out
+        appending = asyncio.ensure_future(far.append_each([entry(ALICE, "stranded")]))
+        await until(lambda: client._pending_data_size > 0)
+        await proxy.refuse()
+        proxy.cut()
+        await connected(far, be=False)
+        client._writing_soon = False
+        await proxy.heal()
+        [outcome] = await appending
+        assert isinstance(outcome, UnknownOutcome)
+        assert await append_until_available(far, entry(BOB, "later")) == [1]
+        assert await bodies(near.read()) == [b"later"]
+
+
 async def append_until_available(log: JetStreamLog, *entries: Entry) -> list[int]:
     while True:
         outcomes = await log.append_each(entries)
