@@ -111,7 +111,17 @@ def evolve(catalog: Catalog, fact: CatalogFact, at: Instant) -> Catalog:
 
 def _put_resource(catalog: Catalog, command: PutResource, policy: CatalogPolicy) -> Decision[CatalogFact] | Refusal:
     id = command.id
-    resource = Resource(**_fields(command, name=command.name or id))
+    resource = Resource(  # field by field: it is put more often than the others, and this takes a fifth of the time
+        id,
+        command.name or id,
+        command.time_zone,
+        command.capacity,
+        command.type,
+        command.description,
+        command.schedule,
+        command.standalone,
+        command.metadata,
+    )
     if refusal := check_resource(resource, policy) or _schedule_missing(catalog, resource.schedule):
         return refusal
     known = id in catalog.active or id in catalog.retired
@@ -255,7 +265,7 @@ def _link(catalog: Catalog, command: Link | Unlink, policy: CatalogPolicy) -> De
 # ---------------------------------------------------------------------------------------------- what they share
 
 
-def _fields(command: PutResource | PutSchedule | PutEventType, **changed: Any) -> dict[str, Any]:
+def _fields(command: PutSchedule | PutEventType, **changed: Any) -> dict[str, Any]:
     """The fields of a command are those of what it puts."""
     return msgspec.structs.asdict(command) | changed
 
