@@ -24,8 +24,8 @@ READ_PAGE_ENTRIES: Final = 1_000
 """How many recorded commits one read request asks for."""
 READ_PAGE_BYTES: Final = 8 << 20
 """And how many bytes of them: a reader holds two pages in memory, the one it reads and the one that is coming."""
-BATCHES_IN_FLIGHT_MAX: Final = 16
-"""Atomic appends of one process on the wire at once; the server allows 50 for all."""
+BATCHES_IN_FLIGHT_MAX: Final = 8
+"""Atomic appends of one process on the wire at once; the server allows 50 for all, so for six busy hosts."""
 FOLLOW_HEARTBEAT_MS: Final = 1_000
 """How often a quiet log says that it is still there. Three missed and the follower asks anew."""
 LOOKUP_ACTORS_MAX: Final = 256

@@ -22,7 +22,3 @@ def owners(hosts: Iterable[str]) -> list[str]:
     if not living:
         return [""] * PARTITIONS
     return [max((_draw(host, partition), host) for host in living)[1] for partition in range(PARTITIONS)]
-
-
-def owned_by(host: str, hosts: Iterable[str]) -> frozenset[int]:
-    return frozenset(partition for partition, owner in enumerate(owners(hosts)) if owner == host)

@@ -226,7 +226,7 @@ class Sender:
         f"{actor}{id}{by}".encode()  # surrogates are told to their caller, before they share a message
         self._next_call += 1
         call = _Call(
-            self._next_call, actor, body, id or f"{self._name}-{self._next_call}", self._by if by is None else by,
+            self._next_call, actor, body, f"{self._name}-{self._next_call}" if id is None else id, self._by if by is None else by,
             self._clock() if asked_at is None else asked_at, loop.time() + within_ms / 1000, trace, also or [], future,
         )  # fmt: skip
         self._calls[call.number] = call
