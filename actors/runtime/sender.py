@@ -225,8 +225,10 @@ class Sender:
             raise ValueError(f"a trace context is 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, not {trace!r}")
         f"{actor}{id}{by}".encode()  # surrogates are told to their caller, before they share a message
         self._next_call += 1
+        if id is None:
+            id = f"{self._name}-{self._next_call}"
         call = _Call(
-            self._next_call, actor, body, f"{self._name}-{self._next_call}" if id is None else id, self._by if by is None else by,
+            self._next_call, actor, body, id, self._by if by is None else by,
             self._clock() if asked_at is None else asked_at, loop.time() + within_ms / 1000, trace, also or [], future,
         )  # fmt: skip
         self._calls[call.number] = call
