@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from events.limits import LOG_MESSAGE_BYTES_MAX
+
 DAY_MINUTES: Final = 24 * 60
 YEARS_AHEAD_DAYS: Final = 5 * 366
 
@@ -48,4 +50,6 @@ class CatalogPolicy(msgspec.Struct, frozen=True):
 
 
 RENEWED_BYTES_MAX: Final = 256 << 10
-"""About how many bytes of schedules one Tick records anew, far below the largest commit; the next Tick goes on."""
+"""After this many bytes of schedules recorded anew a Tick is done; the next one goes on."""
+
+assert 2 * RENEWED_BYTES_MAX < LOG_MESSAGE_BYTES_MAX, "the last schedule may lie beyond, and others may share the commit"
