@@ -52,4 +52,4 @@ class CatalogPolicy(msgspec.Struct, frozen=True):
 RENEWED_BYTES_MAX: Final = 256 << 10
 """After this many bytes of schedules recorded anew a Tick is done; the next one goes on."""
 
-assert 2 * RENEWED_BYTES_MAX < LOG_MESSAGE_BYTES_MAX, "the last schedule may lie beyond, and others may share the commit"
+assert 2 * RENEWED_BYTES_MAX < LOG_MESSAGE_BYTES_MAX, "the last may lie beyond, and others share the commit"
