@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from actors.booking.day import DAY
+from actors.booking.quota import QUOTA
 from actors.catalog import CATALOG
 from actors.decider import AnyDecider
 
-KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG, DAY)}
+KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG, DAY, QUOTA)}

@@ -70,6 +70,8 @@ class Booking(msgspec.Struct, frozen=True):
     """When it lapses unless it is confirmed."""
     complete_after: int | None = None
     reminders: tuple[int, ...] = ()
+    counted: tuple[str, ...] = ()
+    """The quotas that count it."""
     version: int = 0
     reason: Personal = ""
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from actors.booking.commands import Book, Cancel, Confirm, Decline, Move, PlaceHold, ReleaseHold
-from actors.booking.parties import begins_at, days_of
-from actors.decider import Command
+from actors.booking.parties import begins_at, days_of, quotas_of
+from actors.decider import Command, Refusal
 from events.calendar.offers import occupied
 from events.catalog import EventType
 from events.day import Booking, Wish, new_id, owner_of
@@ -23,21 +23,32 @@ def id_for(event_type: EventType, wish: Wish, token: str) -> str:
     return new_id(*begins_at(wish, occupied(event_type, wish.start, wish.minutes)), token)
 
 
-def for_wish(org: str, event_type: EventType, wish: Wish, command: PlaceHold | Book | ReleaseHold) -> Parts:
+def for_hold(org: str, event_type: EventType, wish: Wish, command: PlaceHold | ReleaseHold) -> Parts:
     """All days that the wish touches."""
     return _all(days_of(org, wish.items, occupied(event_type, wish.start, wish.minutes)), command)
 
 
+def for_book(org: str, event_type: EventType, command: Book) -> Parts | Refusal:
+    """All days that the wish touches, and the quotas that limit it."""
+    wish = command.wish
+    quotas = quotas_of(org, event_type, wish, command.booker, command.session)
+    if isinstance(quotas, Refusal):
+        return quotas
+    return _all((*days_of(org, wish.items, occupied(event_type, wish.start, wish.minutes)), *quotas), command)
+
+
 def for_booking(org: str, booking: Booking, command: Confirm | Decline | Cancel) -> Parts:
-    """The booking's owner, and all days that it has slots on."""
-    return _all((owner_of(org, booking.id), *days_of(org, booking.wish.items, booking.span)), command)
+    """The booking's owner, all days that it has slots on, and the quotas that count it."""
+    return _all((owner_of(org, booking.id), *days_of(org, booking.wish.items, booking.span), *booking.counted), command)
 
 
 def for_move(org: str, booking: Booking, event_type: EventType, command: Move) -> Parts:
-    """The booking's owner, where it was, and where it goes."""
+    """The same, and where it goes."""
     wish = command.wish
     there = days_of(org, wish.items, occupied(event_type, wish.start, wish.minutes))
-    return _all((owner_of(org, booking.id), *days_of(org, booking.wish.items, booking.span), *there), command)
+    return _all(
+        (owner_of(org, booking.id), *days_of(org, booking.wish.items, booking.span), *there, *booking.counted), command
+    )
 
 
 def _all(actors: tuple[str, ...], command: Command) -> Parts:

@@ -39,7 +39,7 @@ def confirm(day: Day, command: Confirm, at: Instant, by: By) -> Answer:
         step: Step = "confirm" if booking.status == "provisional" else "approve"
         if step == "approve" and command.token is not None and booking.status == "pending":
             return Refusal("needs_approval", "somebody else has to approve it")
-        objection = may(booking, step, command.token) or complete(day, booking.wish, booking.span, by)
+        objection = may(booking, step, command.token) or complete(day, booking.wish, booking.span, by, booking.counted)
         if objection is not None:
             return objection
         event_type = eligible(by.state, booking.wish, at, "confirm")
@@ -72,7 +72,7 @@ def end(
     reply = {"booking": id, "status": ended}
     if booking.status == ended:
         return Decision(reply=reply)
-    objection = may(booking, step, token) or complete(day, booking.wish, booking.span, by)
+    objection = may(booking, step, token) or complete(day, booking.wish, booking.span, by, booking.counted)
     if objection is None and token is not None:
         objection = in_time(booking, _event_type(by, booking).cancel_before, at)
     return objection or Decision((*freed, hook), reply)

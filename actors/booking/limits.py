@@ -13,6 +13,8 @@ class DayLimits:
     bookings_max: int = 20_000
     """Recorded by one day, cancelled ones included."""
     blocks_max: int = 96
+    counted_max: int = 10_000
+    """Bookings that one quota counts at a time."""
     booker_characters_max: int = 320
     """The longest e-mail address there is."""
     reason_characters_max: int = 1_000

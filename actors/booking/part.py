@@ -41,11 +41,10 @@ def share(day: Day, id: str, wish: Wish, catalog: int, at: Instant, by: By) -> t
     return missing or (event_type, span, slots)
 
 
-def complete(day: Day, wish: Wish, span: Span, by: By) -> Refusal | None:
-    """Whether all days of a booking take part, this one among them or as its owner."""
-    wanted = days_of(day.org, wish.items, span)
+def complete(day: Day, wish: Wish, span: Span, by: By, quotas: tuple[str, ...] = ()) -> Refusal | None:
+    """Whether all days of a booking take part, this one among them or as its owner, and all that count it."""
     present = by.together or (f"{day.org}.day.{day.resource}.{day.date}",)
-    return None if set(wanted) <= set(present) else CHANGED
+    return None if {*days_of(day.org, wish.items, span), *quotas} <= set(present) else CHANGED
 
 
 def owns(day: Day, id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who takes part in a booking: every day that it touches, of every item.
+"""Who takes part in a booking: every day that it touches, of every item; and the quotas of those that have limits.
 
 Whoever asks composes the transaction from this, and every day checks by the same that nobody was left out: so nothing
 spans several days and takes only some of them, whoever asks.
@@ -6,8 +6,11 @@ spans several days and takes only some of them, whoever asks.
 
 from __future__ import annotations
 
+from actors.decider import Refusal
 from events.calendar.quantum import Span, shares
-from events.day import Item, Slots, Wish, day_actor
+from events.catalog import EventType
+from events.day import Booker, Item, Slots, Wish, day_actor
+from events.quota import booker_key, quota_actor, resource_key
 
 
 def days_of(org: str, items: tuple[Item, ...], span: Span) -> tuple[str, ...]:
@@ -26,3 +29,14 @@ def slots_of(resource: str, date: str, items: tuple[Item, ...], span: Span) -> S
 def begins_at(wish: Wish, span: Span) -> tuple[str, str]:
     """The resource and the date that own it."""
     return wish.items[0].resource, shares(span)[0].date
+
+
+def quotas_of(org: str, event_type: EventType, wish: Wish, booker: Booker, session: str) -> tuple[str, ...] | Refusal:
+    """Who counts a booking: its leading resource's quota and its booker's, as far as the event type limits them."""
+    keys = [resource_key(wish.items[0].resource)] if event_type.per_resource.limits else []
+    if event_type.per_booker.limits:
+        key = booker_key(booker, session)
+        if not key:
+            return Refusal("booker_needed", "bookings by one person are limited: an e-mail address says whose it is")
+        keys.append(key)
+    return tuple(quota_actor(org, key) for key in keys)

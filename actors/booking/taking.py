@@ -10,7 +10,7 @@ from actors.booking.holding import not_yours
 from actors.booking.lifecycle import first_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, CHANGED, Answer, By, apart, complete, owns, share, unknown
-from actors.booking.parties import slots_of
+from actors.booking.parties import quotas_of, slots_of
 from actors.booking.room import ends, has_lapsed, make_room
 from actors.decider import Decision, Refusal
 from events.calendar.offers import occupied
@@ -28,6 +28,11 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
     problem = answered(event_type, command.answers) or _bad_booker(command.booker)
     if problem is not None:
         return problem
+    quotas = quotas_of(day.org, event_type, command.wish, command.booker, command.session)
+    if isinstance(quotas, Refusal):
+        return quotas
+    if quotas and (missing := complete(day, command.wish, span, by, quotas)):
+        return missing
     if command.hold:
         hold = day.holds.get(command.hold)
         if hold is None or ends(command.hold, hold, by.leases) < at:
@@ -47,6 +52,7 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
     booking = Booking(
         command.booking, command.wish, span, status, command.session, command.booker, command.answers,
         command.token_hash, at, until, complete_after=event_type.complete_after, reminders=event_type.reminders,
+        counted=quotas,
     )  # fmt: skip
     return Decision((*made, taken, BookingMade(booking)), reply)
 
@@ -79,7 +85,7 @@ def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
             return CHANGED
         objection = (
             may(booking, "move", command.token)
-            or complete(day, booking.wish, booking.span, by)
+            or complete(day, booking.wish, booking.span, by, booking.counted)
             or complete(day, wish, span, by)
         )
         if objection is None and command.token is not None:

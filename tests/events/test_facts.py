@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from events import catalog, day
+from events import catalog, day, quota
 from events.commit import GENESIS, Decided, encode
 from events.facts import REDACTED, Fact, FactSet, Personal, redacted
 
@@ -77,7 +77,8 @@ class TestNames:
             "HoldExpired.1", "HoldReleased.1", "ReminderDue.1", "SlotsFreed.1", "SlotsHeld.1", "SlotsKept.1",
             "SlotsTaken.1", "Unblocked.1",
         }  # fmt: skip
-        kinds = (*catalog.FACTS.current, *day.FACTS.current)
+        assert _tags(quota.FACTS) == {"Advanced.1", "Counted.1", "Recounted.1", "Uncounted.1"}
+        kinds = (*catalog.FACTS.current, *day.FACTS.current, *quota.FACTS.current)
         assert {kind.__struct_config__.tag_field for kind in kinds} == {"fact"}
 
     def test_a_fact_is_frozen(self) -> None:

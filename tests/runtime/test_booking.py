@@ -8,7 +8,7 @@ from random import Random
 
 import msgspec
 
-from actors.booking.asking import for_booking, for_move, for_wish, id_for
+from actors.booking.asking import for_book, for_booking, for_hold, for_move, id_for
 from actors.booking.commands import Book, Cancel, Confirm, KeepHold, Move, PlaceHold, ShowBooking, ShowDay
 from actors.catalog import Link, PutEventType, PutResource
 from actors.decider import Refusal
@@ -47,7 +47,9 @@ def wish(start: Instant, *items: Item, minutes: int = 60) -> Wish:
 
 async def book(sender: Sender, wanted: Wish, token: str) -> Accepted | Refusal:
     id = id_for(VISIT, wanted, token)
-    return await sender.transact(for_wish("demo", VISIT, wanted, Book(id, wanted)), within_ms=20_000)
+    parts = for_book("demo", VISIT, Book(id, wanted))
+    assert not isinstance(parts, Refusal)
+    return await sender.transact(parts, within_ms=20_000)
 
 
 async def shown(sender: Sender, id: str) -> Booking:
@@ -68,7 +70,7 @@ class TestOne:
             await set_up(sender)
             wanted = wish(tomorrow(house))
             hold, booking = id_for(VISIT, wanted, "h-1"), id_for(VISIT, wanted, "b-1")
-            (part,) = for_wish("demo", VISIT, wanted, PlaceHold(hold, "ann", wanted))
+            (part,) = for_hold("demo", VISIT, wanted, PlaceHold(hold, "ann", wanted))
             assert accepted(await sender.send(*part)).sequence
             for _ in range(4):
                 await asyncio.sleep(8)
@@ -87,7 +89,7 @@ class TestOne:
             sender = await house.sender()
             await set_up(sender)
             wanted = wish(tomorrow(house))
-            ((actor, hold),) = for_wish(
+            ((actor, hold),) = for_hold(
                 "demo", VISIT, wanted, PlaceHold(id_for(VISIT, wanted, "h-1"), "ann", wanted)
             )  # fmt: skip
             await sender.send(actor, hold)
