@@ -178,6 +178,47 @@ class ReminderDue(Fact, frozen=True):
     minutes: int
 
 
+class StandbyJoined(Fact, frozen=True):
+    """In line for slots that are full. `capacity` is what the resource had then."""
+
+    standby: str
+    session: str
+    booker: Booker
+    wish: Wish
+    slots: Slots
+    capacity: int
+
+
+class StandbyLeft(Fact, frozen=True):
+    """Not in line any more: by their own wish, or because what they wait for cannot be booked any more."""
+
+    standby: str
+
+
+class StandbyPassed(Fact, frozen=True):
+    """There seemed to be room for somebody in line, and by the capacity as it is now there is not."""
+
+    capacity: int
+
+
+class OfferMade(Fact, frozen=True):
+    """The slots are held for them, by a hold of the same id: nobody else gets them before `until`."""
+
+    standby: str
+    until: Instant
+
+
+class OfferTaken(Fact, frozen=True):
+    standby: str
+    booking: str
+
+
+class OfferLapsed(Fact, frozen=True):
+    """They did not take it in time, and are in line no more."""
+
+    standby: str
+
+
 class Blocked(Fact, frozen=True):
     """Taken out of use by the operator; what is booked there already stays booked."""
 
@@ -207,6 +248,12 @@ DayFact: TypeAlias = (
     | BookingCompleted
     | BookingMissed
     | ReminderDue
+    | StandbyJoined
+    | StandbyLeft
+    | StandbyPassed
+    | OfferMade
+    | OfferTaken
+    | OfferLapsed
     | Blocked
     | Unblocked
 )
@@ -228,6 +275,12 @@ FACTS = FactSet[DayFact](
         BookingCompleted,
         BookingMissed,
         ReminderDue,
+        StandbyJoined,
+        StandbyLeft,
+        StandbyPassed,
+        OfferMade,
+        OfferTaken,
+        OfferLapsed,
         Blocked,
         Unblocked,
     )

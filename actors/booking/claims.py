@@ -7,14 +7,15 @@ counts follow from the claims; they are kept beside them because every decision 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from events.calendar.quantum import MINUTE_MS, SLOTS
 from events.clock import Instant
-from events.day import Booking, Slots, Status, Wish
+from events.day import Booker, Booking, Slots, Status, Wish
 
+OFFER: Final = "offer"
 Due: TypeAlias = tuple[Instant, str, str]
 """When something is to be looked at, what about it, and its id."""
 
@@ -42,6 +43,17 @@ class Block(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Somebody in line; `offered` while there is a hold for them."""
+
+    id: str
+    session: str
+    booker: Booker
+    wish: Wish
+    slots: Slots
+    offered: bool = False
+
+
 def _none() -> list[int]:
     return [0] * SLOTS
 
@@ -60,12 +72,15 @@ class Day(msgspec.Struct):
     taken: dict[str, Taken] = {}
     blocks: dict[str, Block] = {}
     bookings: dict[str, Booking] = {}
+    standby: list[Waiting] = []
+    """In order of coming."""
+    capacity: int = 0
+    """As it was last heard of by those in line."""
     agenda: list[Due] = []
     """In order of time."""
 
-    def room(self, slots: Slots) -> int:
-        """How many units are in use of the fullest of these slots."""
-        return max(self.used[slots.first : slots.end])
+    def has_room(self, slots: Slots, capacity: int) -> bool:
+        return max(self.used[slots.first : slots.end]) + slots.units <= capacity and not self.is_blocked(slots)
 
     def is_blocked(self, slots: Slots) -> bool:
         return any(self.blocked[slots.first : slots.end])
@@ -106,6 +121,29 @@ class Day(msgspec.Struct):
 
     def unblock(self, id: str) -> None:
         self._count(self.blocked, self.blocks.pop(id).slots, -1)
+
+    def waiting(self, standby: str) -> Waiting | None:
+        return next((one for one in self.standby if one.id == standby), None)
+
+    def wait(self, waiting: Waiting) -> None:
+        """Stand in line; or, who does already, change there."""
+        for place, one in enumerate(self.standby):
+            if one.id == waiting.id:
+                self.standby[place] = waiting
+                return
+        self.standby.append(waiting)
+
+    def leave(self, standby: str) -> None:
+        self.standby = [one for one in self.standby if one.id != standby]
+
+    def look(self, at: Instant) -> None:
+        """See that an offer is made soon if there is room for anybody in line, and that nobody looks in vain."""
+        fits = any(not one.offered and self.has_room(one.slots, self.capacity) for one in self.standby)
+        planned = next((due for due in self.agenda if due[1] == OFFER), None)
+        if fits and planned is None:
+            self.remind(at, OFFER, "")
+        elif not fits and planned is not None:
+            self.agenda.remove(planned)
 
     def plan(self, booking: Booking, at: Instant) -> None:
         """What is to happen by itself to a confirmed booking, as far as it is still to come."""

@@ -104,6 +104,21 @@ class UnblockSlots(Command, frozen=True):
     block: str
 
 
+class JoinStandby(Command, frozen=True):
+    """Stand in line for slots that are full: when there is room, the first that fits gets an offer for a while."""
+
+    standby: str
+    session: str
+    wish: Wish
+    booker: Booker = Booker()
+    catalog: int = 0
+
+
+class LeaveStandby(Command, frozen=True):
+    standby: str
+    session: str
+
+
 class ShowBooking(Command, frozen=True):
     booking: str
 
@@ -125,6 +140,8 @@ DayCommand: TypeAlias = (
     | Miss
     | BlockSlots
     | UnblockSlots
+    | JoinStandby
+    | LeaveStandby
     | ShowBooking
     | ShowDay
     | Tick
@@ -142,6 +159,8 @@ COMMANDS = (
     Miss,
     BlockSlots,
     UnblockSlots,
+    JoinStandby,
+    LeaveStandby,
     ShowBooking,
     ShowDay,
 )

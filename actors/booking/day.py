@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from actors.booking.blocking import block_slots
 from actors.booking.changing import after, confirm, end
-from actors.booking.claims import Block, Day, Hold, Taken
+from actors.booking.claims import Day
 from actors.booking.commands import (
     COMMANDS,
     BlockSlots,
@@ -23,7 +21,9 @@ from actors.booking.commands import (
     Confirm,
     DayCommand,
     Decline,
+    JoinStandby,
     KeepHold,
+    LeaveStandby,
     Miss,
     Move,
     PlaceHold,
@@ -32,40 +32,35 @@ from actors.booking.commands import (
     ShowDay,
     UnblockSlots,
 )
+from actors.booking.happened import evolve
 from actors.booking.holding import keep_hold, place_hold, release_hold
 from actors.booking.part import Answer, By, unknown
 from actors.booking.room import due, ends
+from actors.booking.standby import join, leave, settled
 from actors.booking.taking import book, move
 from actors.decider import Consulted, Decider, Decision, Leases, Refusal, Tick
-from events.calendar.quantum import MINUTE_MS
 from events.catalog import Catalog
 from events.clock import Instant
 from events.day import (
     FACTS,
-    Blocked,
-    Booking,
     BookingCancelled,
     BookingCompleted,
-    BookingConfirmed,
     BookingDeclined,
-    BookingLapsed,
-    BookingMade,
     BookingMissed,
-    BookingMoved,
-    BookingPending,
     DayFact,
-    HoldExpired,
-    HoldReleased,
-    ReminderDue,
-    SlotsFreed,
-    SlotsHeld,
-    SlotsKept,
-    SlotsTaken,
     Unblocked,
 )
 
 
 def decide(day: Day, command: DayCommand, at: Instant, by: By) -> Answer:
+    if not day.standby or not isinstance(command, PlaceHold | Book | Move | JoinStandby | Tick):
+        return _decide(day, command, at, by)
+    first, day = settled(day, at, by)  # whoever is in line comes before whoever comes now
+    answer = _decide(day, command, at, by)
+    return answer if isinstance(answer, Refusal) else Decision((*first, *answer.facts), answer.reply, answer.leases)
+
+
+def _decide(day: Day, command: DayCommand, at: Instant, by: By) -> Answer:
     match command:
         case Tick():
             return Decision(tuple(due(day, at, by.leases)))
@@ -95,65 +90,14 @@ def decide(day: Day, command: DayCommand, at: Instant, by: By) -> Answer:
             if block not in day.blocks:
                 return Refusal("unknown_block", f"nothing is blocked as {block!r}")
             return Decision((Unblocked(block),), {"block": block})
+        case JoinStandby():
+            return join(day, command, at, by)
+        case LeaveStandby():
+            return leave(day, command)
         case ShowBooking(id):
             return Decision(reply=day.bookings[id]) if id in day.bookings else unknown(id)
         case ShowDay():
             return Decision(reply={"used": day.used, "blocked": day.blocked})
-
-
-def evolve(day: Day, fact: DayFact, at: Instant) -> Day:
-    match fact:
-        case SlotsHeld(hold, session, wish, slots, until, until_max, period_ms):
-            day.hold(hold, Hold(session, wish, slots, until, until_max, period_ms))
-        case HoldReleased(hold) | HoldExpired(hold):
-            day.drop_hold(hold)
-        case SlotsTaken(booking, event_type, slots, status, until, hold):
-            if hold:
-                day.drop_hold(hold)
-            day.take(booking, Taken(slots, event_type, status, until))
-        case SlotsKept(booking, status, until):
-            day.keep(booking, status, until)
-        case SlotsFreed(booking):
-            day.free(booking)
-        case BookingMade(booking):
-            day.bookings[booking.id] = booking
-            if booking.status == "confirmed":
-                day.plan(booking, at)
-        case BookingPending(id, until):
-            _change(day, id, status="pending", until=until)
-        case BookingConfirmed(id):
-            day.plan(_change(day, id, status="confirmed", until=None), at)
-        case BookingDeclined(id, reason):
-            _change(day, id, status="declined", until=None, reason=reason)
-        case BookingCancelled(id, reason):
-            _change(day, id, status="cancelled", until=None, reason=reason)
-            day.unplan(id)
-        case BookingLapsed(id):
-            _change(day, id, status="lapsed", until=None)
-        case BookingMoved(id, wish, span, version):
-            booking = _change(day, id, wish=wish, span=span, version=version)
-            day.unplan(id)
-            if booking.status == "confirmed":
-                day.plan(booking, at)
-        case BookingCompleted(id):
-            _change(day, id, status="completed")
-            day.unplan(id)
-        case BookingMissed(id):
-            _change(day, id, status="no_show")
-            day.unplan(id)
-        case ReminderDue(id, minutes):
-            day.forget(day.bookings[id].wish.start - minutes * MINUTE_MS, str(minutes), id)
-        case Blocked(block, slots, reason):
-            day.block(block, Block(slots, reason))
-        case Unblocked(block):
-            day.unblock(block)
-    return day
-
-
-def _change(day: Day, id: str, **changes: object) -> Booking:
-    booking = msgspec.structs.replace(day.bookings[id], **changes)
-    day.bookings[id] = booking
-    return booking
 
 
 def wake(day: Day) -> Instant | None:

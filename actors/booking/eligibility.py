@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
+from actors.booking.limits import LIMITS
 from actors.decider import Refusal
 from events.calendar.offers import Schedules, occupied, schedules_of, why_not
 from events.calendar.quantum import shares
 from events.catalog import Catalog, EventType, Question, Resource
 from events.clock import Instant
-from events.day import Wish
+from events.day import Booker, Wish
 
 Moment: TypeAlias = Literal["take", "confirm"]
 """What was taken in time may be confirmed inside the notice, and when it is no longer on offer; not when it is over."""
@@ -119,4 +120,13 @@ def _malformed(question: Question, answer: str) -> str | None:
             return f"one of {', '.join(question.choices)}"
         case "boolean" if answer not in ("true", "false"):
             return "true or false"
+    return None
+
+
+def bad_booker(booker: Booker) -> Refusal | None:
+    for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
+        if len(text) > LIMITS.booker_characters_max:
+            return Refusal("booker_too_long", f"{name} has at most {LIMITS.booker_characters_max} characters")
+        if not text.isprintable():
+            return Refusal("bad_booker", f"{name} has characters that cannot be shown")
     return None

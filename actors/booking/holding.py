@@ -9,7 +9,7 @@ from actors.booking.part import Answer, By, share
 from actors.booking.room import ends, make_room
 from actors.decider import Decision, Refusal
 from events.clock import Instant
-from events.day import HoldReleased, SlotsHeld
+from events.day import HoldReleased, SlotsHeld, StandbyLeft
 from events.names import is_identifier
 
 
@@ -51,7 +51,8 @@ def release_hold(day: Day, command: ReleaseHold) -> Answer:
         return Decision(reply={"hold": command.hold})
     if found.session != command.session:
         return not_yours(command.hold)
-    return Decision((HoldReleased(command.hold),), {"hold": command.hold})
+    left = (StandbyLeft(command.hold),) if day.waiting(command.hold) is not None else ()  # it was an offer
+    return Decision((HoldReleased(command.hold), *left), {"hold": command.hold})
 
 
 def not_yours(hold: str) -> Refusal:

@@ -13,6 +13,11 @@ class DayLimits:
     bookings_max: int = 20_000
     """Recorded by one day, cancelled ones included."""
     blocks_max: int = 96
+    offer_minutes: int = 15
+    """How long an offer stands."""
+    standby_max: int = 1_000
+    """In line on one day."""
+    standby_per_session_max: int = 4
     counted_max: int = 10_000
     """Bookings that one quota counts at a time."""
     booker_characters_max: int = 320

@@ -14,6 +14,7 @@ from events.day import (
     DayFact,
     HoldExpired,
     HoldReleased,
+    OfferLapsed,
     ReminderDue,
     Slots,
     SlotsFreed,
@@ -71,12 +72,16 @@ def due(day: Day, at: Instant, leases: Leases) -> Iterator[DayFact]:
             case "hold":
                 if ends(id, day.holds[id], leases) < at:
                     yield HoldExpired(id)
+                    if day.waiting(id) is not None:
+                        yield OfferLapsed(id)
             case "lapse":
                 yield SlotsFreed(id)
                 if id in day.bookings:
                     yield BookingLapsed(id)
             case "complete":
                 yield BookingCompleted(id)
+            case "offer":
+                continue  # it takes a look at who is in line: see `standby`
             case _:
                 yield ReminderDue(id, int(what))
 

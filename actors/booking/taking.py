@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.booking.changing import in_time, may
 from actors.booking.claims import Day
 from actors.booking.commands import Book, Move
-from actors.booking.eligibility import answered, eligible
+from actors.booking.eligibility import answered, bad_booker, eligible
 from actors.booking.holding import not_yours
 from actors.booking.lifecycle import first_status
 from actors.booking.limits import LIMITS
@@ -15,7 +15,17 @@ from actors.booking.room import ends, has_lapsed, make_room
 from actors.decider import Decision, Refusal
 from events.calendar.offers import occupied
 from events.clock import Instant
-from events.day import Booker, Booking, BookingMade, BookingMoved, DayFact, SlotsFreed, SlotsTaken, Status, owner_of
+from events.day import (
+    Booking,
+    BookingMade,
+    BookingMoved,
+    DayFact,
+    OfferTaken,
+    SlotsFreed,
+    SlotsTaken,
+    Status,
+    owner_of,
+)
 
 
 def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
@@ -25,7 +35,7 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
     if isinstance(mine, Refusal):
         return mine
     event_type, span, slots = mine
-    problem = answered(event_type, command.answers) or _bad_booker(command.booker)
+    problem = answered(event_type, command.answers) or bad_booker(command.booker)
     if problem is not None:
         return problem
     quotas = quotas_of(day.org, event_type, command.wish, command.booker, command.session)
@@ -44,6 +54,8 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
         return made
     status, until = first_status(event_type, at)
     taken = SlotsTaken(command.booking, event_type.slug, slots, status, until, command.hold, by.sequence)
+    if day.waiting(command.hold) is not None:
+        made.append(OfferTaken(command.hold, command.booking))
     reply = {"booking": command.booking, "status": status, "until": until}
     if not owns(day, command.booking):
         return Decision((*made, taken), reply)
@@ -55,15 +67,6 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
         counted=quotas,
     )  # fmt: skip
     return Decision((*made, taken, BookingMade(booking)), reply)
-
-
-def _bad_booker(booker: Booker) -> Refusal | None:
-    for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
-        if len(text) > LIMITS.booker_characters_max:
-            return Refusal("booker_too_long", f"{name} has at most {LIMITS.booker_characters_max} characters")
-        if not text.isprintable():
-            return Refusal("bad_booker", f"{name} has characters that cannot be shown")
-    return None
 
 
 def move(day: Day, command: Move, at: Instant, by: By) -> Answer:

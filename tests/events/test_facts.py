@@ -74,8 +74,9 @@ class TestNames:
         assert _tags(day.FACTS) == {
             "Blocked.1", "BookingCancelled.1", "BookingCompleted.1", "BookingConfirmed.1", "BookingDeclined.1",
             "BookingLapsed.1", "BookingMade.1", "BookingMissed.1", "BookingMoved.1", "BookingPending.1",
-            "HoldExpired.1", "HoldReleased.1", "ReminderDue.1", "SlotsFreed.1", "SlotsHeld.1", "SlotsKept.1",
-            "SlotsTaken.1", "Unblocked.1",
+            "HoldExpired.1", "HoldReleased.1", "OfferLapsed.1", "OfferMade.1", "OfferTaken.1", "ReminderDue.1",
+            "SlotsFreed.1", "SlotsHeld.1", "SlotsKept.1", "SlotsTaken.1", "StandbyJoined.1", "StandbyLeft.1",
+            "StandbyPassed.1", "Unblocked.1",
         }  # fmt: skip
         assert _tags(quota.FACTS) == {"Advanced.1", "Counted.1", "Recounted.1", "Uncounted.1"}
         kinds = (*catalog.FACTS.current, *day.FACTS.current, *quota.FACTS.current)
