@@ -8,15 +8,10 @@ It is a synchronous library, so it is driven by threads, at the number that suit
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -24,8 +19,8 @@ from eventsourcing.domain import Aggregate, event
 from eventsourcing.persistence import IntegrityError
 from rich.console import Console
 
+from bench import postgres
 from bench.report import Row
-from events.nats.server import free_port
 
 THREADS = 16
 COMMANDS = 3_000
@@ -73,7 +68,7 @@ async def rows(runs: int, console: Console) -> list[Row]:
         }
         console.print("  eventsourcing on SQLite", style="dim")
         found += await asyncio.to_thread(_measure, "SQLite", sqlite, runs, 1)
-        program = _postgres_programs()
+        program = postgres.programs()
         if program is None:
             console.print(
                 "  eventsourcing on PostgreSQL: SKIPPED, there is no PostgreSQL server on this machine",
@@ -81,7 +76,18 @@ async def rows(runs: int, console: Console) -> list[Row]:
             )
             return found
         console.print("  eventsourcing on PostgreSQL", style="dim")
-        with _postgres(program) as settings:
+        with postgres.server(program) as port:
+            settings = {
+                "PERSISTENCE_MODULE": "eventsourcing.postgres",
+                "POSTGRES_DBNAME": "postgres",
+                "POSTGRES_HOST": "127.0.0.1",
+                "POSTGRES_PORT": str(port),
+                "POSTGRES_USER": "peer",
+                "POSTGRES_PASSWORD": "peer",
+                "POSTGRES_POOL_SIZE": str(THREADS),
+                "POSTGRES_MAX_OVERFLOW": str(THREADS),
+                "AGGREGATE_CACHE_MAXSIZE": "2000",
+            }
             found += await asyncio.to_thread(_measure, "PostgreSQL", settings, runs, THREADS)
     return found
 
@@ -113,48 +119,3 @@ def _rate(threads: int, total: int, put: Callable[[int], None]) -> float:
         for _ in pool.map(put, range(total)):
             pass
         return total / (time.perf_counter() - started)
-
-
-def _postgres_programs() -> Path | None:
-    """Where `initdb` and `postgres` are."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return versions[-1].parent if versions else None
-
-
-@contextmanager
-def _postgres(programs: Path) -> Iterator[dict[str, str]]:
-    """A PostgreSQL of our own with its default, durable settings. It refuses to run as root, so root lends it another
-    user."""
-    user = "postgres" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="tidegate-bench-pg-") as folder:
-        data = Path(folder) / "data"
-        if user is not None:
-            shutil.chown(folder, user)
-        port = str(free_port())
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-A", "trust", "-U", "peer"], check=True, capture_output=True, user=user
-        )
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", folder],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user,
-        )  # fmt: skip
-        try:
-            deadline = time.monotonic() + 20
-            while subprocess.run(
-                [programs / "pg_isready", "-h", "127.0.0.1", "-p", port], capture_output=True, check=False
-            ).returncode:
-                assert time.monotonic() < deadline and server.poll() is None, "PostgreSQL did not start"
-                time.sleep(0.05)
-            yield {
-                "PERSISTENCE_MODULE": "eventsourcing.postgres", "POSTGRES_DBNAME": "postgres", "POSTGRES_HOST":
-                "127.0.0.1",
-                "POSTGRES_PORT": port, "POSTGRES_USER": "peer", "POSTGRES_PASSWORD": "peer", "POSTGRES_POOL_SIZE":
-                str(THREADS),
-                "POSTGRES_MAX_OVERFLOW": str(THREADS), "AGGREGATE_CACHE_MAXSIZE": "2000",
-            }  # fmt: skip
-        finally:
-            server.terminate()
-            server.wait()

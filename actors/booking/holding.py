@@ -19,7 +19,7 @@ def place_hold(day: Day, command: PlaceHold, at: Instant, by: By) -> Answer:
     mine = share(day, command.hold, command.wish, command.catalog, at, by)
     if isinstance(mine, Refusal):
         return mine
-    event_type, _, slots = mine
+    plan, slots = mine
     if command.hold in day.holds:
         return Refusal("hold_exists", f"{command.hold!r} is held already")
     if sum(1 for hold in day.holds.values() if hold.session == command.session) >= LIMITS.holds_per_session_max:
@@ -27,8 +27,8 @@ def place_hold(day: Day, command: PlaceHold, at: Instant, by: By) -> Answer:
     made = make_room(day, slots, command.session, at, by)
     if isinstance(made, Refusal):
         return made
-    period_ms = event_type.hold_seconds * 1000
-    until, until_max = at + period_ms, at + event_type.hold_seconds_max * 1000
+    period_ms = plan.event_type.hold_seconds * 1000
+    until, until_max = at + period_ms, at + plan.event_type.hold_seconds_max * 1000
     held = SlotsHeld(
         command.hold, command.session, command.wish, slots, until, until_max, period_ms, by.sequence
     )  # fmt: skip

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from actors.booking.claims import Day
-from actors.booking.eligibility import eligible
-from actors.booking.parties import begins_at, days_of, slots_of
+from actors.booking.parties import days_of
+from actors.booking.plan import Plan, plan_of
 from actors.decider import Consulted, Decision, Refusal
-from events.calendar.offers import occupied
 from events.calendar.quantum import Span
-from events.catalog import Catalog, EventType
+from events.catalog import Catalog
 from events.clock import Instant
 from events.day import DayFact, Slots, Wish
 from events.names import is_identifier
@@ -23,22 +22,23 @@ Answer: TypeAlias = Decision[DayFact] | Refusal
 By: TypeAlias = Consulted[Catalog]
 
 
-def share(day: Day, id: str, wish: Wish, catalog: int, at: Instant, by: By) -> tuple[EventType, Span, Slots] | Refusal:
+def share(day: Day, id: str, wish: Wish, catalog: int, at: Instant, by: By) -> tuple[Plan, Slots] | Refusal:
     """What this day has to give to a wish that may be granted, and to which everybody has come."""
     if by.sequence < catalog:
         return BEHIND
-    event_type = eligible(by.state, wish, at)
-    if isinstance(event_type, Refusal):
-        return event_type
-    span = occupied(event_type, wish.start, wish.minutes)
-    slots = slots_of(day.resource, day.date, wish.items, span)
+    plan = plan_of(wish, at, by)
+    if isinstance(plan, Refusal):
+        return plan
+    slots = plan.parts.get((day.resource, day.date))
     if slots is None:
         return Refusal("not_here", f"{day.resource} on {day.date} has no part in this")
-    resource, date, token = (*id.split("."), "", "", "")[:3]
-    if (resource, date) != begins_at(wish, span) or not is_identifier(token):
+    resource, date = plan.owner
+    begin = f"{resource}.{date}."
+    if not id.startswith(begin) or not is_identifier(id[len(begin) :]):
         return Refusal("bad_id", f"{id!r} does not say where this begins: <resource>.<date>.<token>")
-    missing = complete(day, wish, span, by)
-    return missing or (event_type, span, slots)
+    if len(plan.parts) > 1 and (missing := complete(day, wish, plan.span, by)):
+        return missing
+    return plan, slots
 
 
 def complete(day: Day, wish: Wish, span: Span, by: By, quotas: tuple[str, ...] = ()) -> Refusal | None:

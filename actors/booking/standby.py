@@ -40,9 +40,9 @@ def join(day: Day, command: JoinStandby, at: Instant, by: By) -> Answer:
     if sum(one.session == command.session for one in day.standby) >= LIMITS.standby_per_session_max:
         return Refusal("too_many_standbys", f"a session stands in line {LIMITS.standby_per_session_max} times at most")
     capacity = by.state.active[day.resource].capacity
-    if day.has_room(mine[2], capacity):
+    if day.has_room(mine[1], capacity):
         return Refusal("not_full", "there is room: it can be booked")
-    joined = StandbyJoined(command.standby, command.session, command.booker, command.wish, mine[2], capacity)
+    joined = StandbyJoined(command.standby, command.session, command.booker, command.wish, mine[1], capacity)
     return Decision((joined,), {"standby": command.standby, "ahead": len(day.standby)})
 
 

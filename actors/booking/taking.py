@@ -34,7 +34,8 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
     mine = share(day, command.booking, command.wish, command.catalog, at, by)
     if isinstance(mine, Refusal):
         return mine
-    event_type, span, slots = mine
+    plan, slots = mine
+    event_type, span = plan.event_type, plan.span
     problem = answered(event_type, command.answers) or bad_booker(command.booker)
     if problem is not None:
         return problem

@@ -39,6 +39,7 @@ EVENTS: Final = (
             Question("drink", "Tea?", "choice", choices=("tea", "coffee")),
         ),
     ),
+    EventType("noticed", "At an hour's notice", durations=(60,), interval=15, notice=60, horizon_days=7),
     EventType("limited", "Limited", durations=(60,), interval=15, per_booker=Quota(day=1)),
 )  # fmt: skip
 CATALOG: Final = Catalog(

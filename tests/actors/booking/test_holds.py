@@ -91,6 +91,18 @@ class TestPlacing:
         """With the rule that stands against it."""
         day().when(command, policy=by()).then_refused(code)
 
+    def test_what_was_possible_a_moment_ago_may_not_be_now(self) -> None:
+        """Notice ends to the millisecond, and the horizon moves on at midnight, however often the same was asked."""
+        noticed = PlaceHold(HOLD, "ann", wish("noticed"))
+        for at, possible in ((NOON - HOUR_MS, True), (NOON - HOUR_MS + 1, False), (NOON - HOUR_MS, True)):
+            outcome = day(at=NOW).when(noticed, at=at, policy=by())
+            assert outcome.facts if possible else outcome.then_refused("too_soon")
+        far = wish("noticed", NOON + 24 * HOUR_MS)
+        hold = PlaceHold(id_of("h-1", far), "ann", far)
+        actor = "demo.day.studio.2026-12-08"
+        day(at=0, actor=actor).when(hold, at=NOW - HOUR_MS - 1, policy=by()).then_refused("beyond_horizon")
+        assert day(at=0, actor=actor).when(hold, at=NOW - HOUR_MS, policy=by()).facts
+
     def test_an_id_is_used_once(self) -> None:
         """Another one must not get the first one's slots."""
         day(HELD).when(PlaceHold(HOLD, "ann", wish(start=NOON + HOUR_MS)), policy=by()).then_refused("hold_exists")
