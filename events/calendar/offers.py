@@ -168,7 +168,7 @@ def _of_day(same: Same, length: int, interval: int, align: Literal["window", "cl
     tz = _clocks(same.schedules)
     yesterday, begins, ends = (midnight(each, tz) for each in (day - 1, day, day + 1))
     found: list[Instant] = []
-    for opening in open_in_all(same.schedules, yesterday - SLOT_MS, ends + length):
+    for opening in open_in_all(same.schedules, yesterday, ends + length):
         first, last = max(opening.start, ceil(begins)), min(opening.end - length, ends - 1)
         if first > last:
             continue

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from events.calendar.quantum import DAY_MS, MINUTE_MS, Span
@@ -32,6 +33,9 @@ CHANGING = (
 )
 """Whose clocks change: at midnight and at noon of UTC, by an hour and by half of one, from odd offsets, for a month
 only."""
+
+UNHURRIED = settings(deadline=None)
+"""An example takes as long as it takes: the first in a zone reads it from disk, and a busy machine proves nothing."""
 
 
 def at(text: str) -> Instant:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from events.calendar import bitmaps
 from events.calendar.bits import FULL, slots_of, starts_with_room
 from events.calendar.quantum import DAY_MS, SLOT_MS, SLOTS, Span, day_start, mask
+from tests.events.calendar.oracle import UNHURRIED
 
 RUNS = st.lists(st.tuples(st.integers(0, 96), st.integers(0, 96)), max_size=4)
 DAYS = st.integers(0, FULL) | RUNS.map(
@@ -28,6 +29,7 @@ def room(days: list[int], length: int) -> list[int]:
     return [sum(1 << slot for slot in range(SLOTS) if runs[day * SLOTS + slot] >= length) for day in range(len(days))]
 
 
+@UNHURRIED
 @given(st.lists(DAYS, min_size=1, max_size=5), LENGTHS)
 def test_a_run_begins_where_the_naive_model_finds_one(days: list[int], length: int) -> None:
     """In a day alone, and chained with those that follow."""
@@ -50,6 +52,7 @@ def test_nothing_is_not_a_length() -> None:
         starts_with_room(FULL, 0)
 
 
+@UNHURRIED
 @given(st.integers(0, FULL))
 def test_the_slots_of_a_bitmap_are_those_that_are_set(bits: int) -> None:
     """In order."""
@@ -62,6 +65,7 @@ def calendars(draw: st.DrawFn) -> list[list[int]]:
     return draw(st.lists(st.lists(DAYS, min_size=days, max_size=days), min_size=1, max_size=4))
 
 
+@UNHURRIED
 @given(calendars(), LENGTHS)
 def test_a_table_finds_what_each_calendar_has(of_all: list[list[int]], length: int) -> None:
     """Day by day the same as the ints, runs over midnight included, and the table itself is left as it was."""
@@ -76,6 +80,7 @@ def test_a_table_finds_what_each_calendar_has(of_all: list[list[int]], length: i
     ]
 
 
+@UNHURRIED
 @given(calendars(), st.lists(st.tuples(st.integers(-90, 600), st.integers(0, 600)), max_size=4))
 def test_a_table_is_asked_about_any_spans(of_all: list[list[int]], places: list[tuple[int, int]]) -> None:
     """Local days begin at any slot, and may reach out of the table: there nothing is set."""

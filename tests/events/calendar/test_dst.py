@@ -10,7 +10,7 @@ from events.calendar.opening import open_spans
 from events.calendar.quantum import DAY_MS, MINUTE_MS, SLOT_MS, date_of
 from events.catalog import Schedule, Window
 from events.clock import Instant
-from tests.events.calendar.oracle import CHANGING, ZONES, Minutes, changes, minutes_of, shown, windows
+from tests.events.calendar.oracle import CHANGING, UNHURRIED, ZONES, Minutes, changes, minutes_of, shown, windows
 
 HOUR_MS = 60 * MINUTE_MS
 YEAR = 2027
@@ -74,7 +74,7 @@ def test_a_window_covers_both_hours_of_a_fold_and_nothing_of_a_gap(neighbourhood
             assert open_spans(other, low, high) == spans, tz
 
 
-@settings(max_examples=60, deadline=None)
+@settings(UNHURRIED, max_examples=60)
 @given(st.sampled_from(ZONES), st.integers(0, 365 * 96), st.data())
 def test_any_night_of_any_zone(tz: str, slot: int, data: st.DataObject) -> None:
     """Clocks that change and clocks that stand still: what is open is what the oracle says."""
@@ -82,7 +82,7 @@ def test_any_night_of_any_zone(tz: str, slot: int, data: st.DataObject) -> None:
     compare_anything(tz, around, data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(UNHURRIED, max_examples=60)
 @given(st.sampled_from([(each, tz) for each, zones in NEIGHBOURHOODS.items() for tz in zones]), st.data())
 def test_any_windows_around_any_change(where: tuple[tuple[int, int, int], str], data: st.DataObject) -> None:
     """Several windows a day, different from day to day."""

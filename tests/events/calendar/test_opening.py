@@ -14,7 +14,7 @@ from events.calendar.quantum import DAY_MS, SLOT_MS, Span, on_grid
 from events.calendar.zones import local_day_span
 from events.catalog import WEEKDAYS, Schedule, Window
 from events.clock import Instant
-from tests.events.calendar.oracle import at, minutes_of, schedules
+from tests.events.calendar.oracle import UNHURRIED, at, minutes_of, schedules
 
 NINE_TO_FIVE = (Window(540, 1_020),)
 YEAR_2027 = st.integers(at("2027-01-01T00:00Z") // SLOT_MS, at("2028-01-01T00:00Z") // SLOT_MS).map(
@@ -77,6 +77,21 @@ def test_the_day_that_apia_skipped_is_no_break() -> None:
     assert open_spans(always_open("Pacific/Apia"), start, end) == (Span(start, end),)
 
 
+def test_an_evening_that_comes_back_after_midnight_is_open_again() -> None:
+    """Asked from midnight on as well: in St John's the clocks went from 00:01 back to 23:01."""
+    late = Schedule("late", "late", "America/St_Johns", overrides={"2010-11-06": (Window(1_380, 1_440),)})
+    assert open_spans(late, at("2010-11-07T00:00Z"), at("2010-11-07T05:00Z")) == spans(
+        "2010-11-07T01:30Z 2010-11-07T03:30Z"
+    )
+    assert open_on(late, "2010-11-07") == spans("2010-11-07T02:30Z 2010-11-07T03:30Z")
+
+
+def test_windows_that_overlap_are_one() -> None:
+    """Also when one lies in the other."""
+    schedule = Schedule("s", "s", "UTC", weekly={"mon": (Window(540, 720), Window(570, 600), Window(660, 780))})
+    assert open_on(schedule, "2026-12-07") == spans("2026-12-07T09:00Z 2026-12-07T13:00Z")
+
+
 def test_lord_howe_changes_by_half_an_hour() -> None:
     """A window over the fold is half an hour longer, one over the gap half an hour shorter."""
     night = Schedule("night", "night", "Australia/Lord_Howe", weekly=dict.fromkeys(WEEKDAYS, (Window(60, 180),)))
@@ -95,6 +110,8 @@ def test_off_the_grid_a_slot_is_open_only_as_a_whole() -> None:
     )
     start, end = at("1971-06-01T00:00Z"), at("1971-06-05T00:00Z")
     assert open_spans(always_open("Africa/Monrovia"), start, end) == (Span(start, end),)
+    cut = at("1971-06-02T00:44Z")
+    assert open_spans(always_open("Africa/Monrovia"), start, cut) == (Span(start, cut),)
 
 
 @pytest.mark.parametrize("year", [1905, 2026, 2600, 9_998])
@@ -104,6 +121,7 @@ def test_hours_are_kept_in_any_year(year: int) -> None:
     assert open_on(shop, f"{year}-01-15") == spans(f"{year}-01-15T14:00Z {year}-01-15T22:00Z")
 
 
+@UNHURRIED
 @given(schedules(), YEAR_2027, LENGTHS, LENGTHS)
 def test_a_range_is_open_as_its_parts_are(schedule: Schedule, start: Instant, first: int, second: int) -> None:
     """Wherever it is cut; and what is open is in order, apart, inside and on the grid."""
@@ -115,6 +133,7 @@ def test_a_range_is_open_as_its_parts_are(schedule: Schedule, start: Instant, fi
     assert all(one.end < other.start for one, other in pairwise(whole))
 
 
+@UNHURRIED
 @given(schedules(), schedules(), YEAR_2027, LENGTHS)
 def test_both_are_open_when_each_is(one: Schedule, other: Schedule, start: Instant, length: int) -> None:
     """Minute by minute, in either order."""
@@ -125,6 +144,7 @@ def test_both_are_open_when_each_is(one: Schedule, other: Schedule, start: Insta
     assert intersection(*each) == intersection(*reversed(each))
 
 
+@UNHURRIED
 @given(schedules(), YEAR_2027)
 def test_an_equal_schedule_is_open_at_the_same_times(schedule: Schedule, start: Instant) -> None:
     """What is remembered goes by identity; what is answered does not."""

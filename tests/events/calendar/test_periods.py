@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from events.calendar.periods import Periods, periods_of
 from events.calendar.zones import local_day_span
 from events.catalog import Quota
-from tests.events.calendar.oracle import CHANGING, at
+from tests.events.calendar.oracle import CHANGING, UNHURRIED, at
 
 
 def test_an_instant_counts_by_the_clocks_of_the_zone() -> None:
@@ -26,6 +26,7 @@ def test_a_week_is_not_cut_in_two_by_new_year() -> None:
     assert periods_of(at("2024-12-30T00:00Z"), "UTC").week == "2025-W01"
 
 
+@UNHURRIED
 @given(st.sampled_from(CHANGING), st.integers(at("2026-01-01T00:00Z"), at("2030-01-01T00:00Z")))
 def test_the_day_of_an_instant_is_the_local_day_that_it_lies_in(tz: str, instant: int) -> None:
     """Quotas, queries and schedules mean the same by a day."""

@@ -20,12 +20,13 @@ from events.calendar.zones import (
     reading,
     zone,
 )
-from tests.events.calendar.oracle import CHANGING, ZONES, at, shown
+from tests.events.calendar.oracle import CHANGING, UNHURRIED, ZONES, at, shown
 
 ANY_ZONE = st.sampled_from(CHANGING) | st.sampled_from(ZONES)
 DAYS = st.integers(day_number("1971-01-01"), day_number("2100-01-01"))
 
 
+@UNHURRIED
 @given(ANY_ZONE, st.integers(at("1971-01-01T00:00Z"), at("2100-01-01T00:00Z")))
 def test_a_clock_shows_what_the_standard_library_reads(tz: str, instant: int) -> None:
     """To the millisecond, whatever the zone's offset."""
@@ -33,6 +34,7 @@ def test_a_clock_shows_what_the_standard_library_reads(tz: str, instant: int) ->
     assert reading(instant, tz) == at(label.replace(tzinfo=None).isoformat() + "Z") + instant % 1_000
 
 
+@UNHURRIED
 @given(ANY_ZONE, st.integers(at("1971-01-01T00:00Z"), at("2100-01-01T00:00Z")))
 def test_what_a_clock_shows_now_was_reached_by_now_and_is_left_after(tz: str, instant: int) -> None:
     """An instant lies between the two answers for its own reading, and is both where a reading comes once."""
@@ -53,7 +55,7 @@ def test_readings_in_a_gap_and_in_a_fold() -> None:
     assert (reached(ends, tz), left(ends, tz)) == (autumn + 120 * MINUTE_MS, autumn + 120 * MINUTE_MS)
 
 
-@settings(max_examples=300)
+@settings(UNHURRIED, max_examples=300)
 @given(ANY_ZONE, DAYS)
 def test_local_days_divide_time(tz: str, day: int) -> None:
     """Each begins where the one before ends, and has just the instants that are of its date."""
