@@ -1,0 +1,275 @@
+"""Availability: what is taken and blocked of every resource's days, and apart from it what is held.
+
+They are two read models, because they live differently: bookings are few and stay, holds come and go every few
+seconds. So a day has two topics, `day/<resource>/<date>` and `holds/<resource>/<date>`, and whoever shows it adds them
+up. A heartbeat is no fact, so it changes neither.
+
+What a fact says of a booking, a hold or a block is kept beside the counts, because the fact that ends it names it by
+its id alone. The counts follow from these claims, and a snapshot has only the claims.
+
+Days that lie `PAST_DAYS` behind the last commit are forgotten, and what is said of them later is not taken in: however
+many bookings there were, what is asked of a day costs what lies on that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+
+from events.calendar.quantum import DAY_MS, SLOTS, date_of_day, day_number, is_date
+from events.catalog import ResourcePut
+from events.commit import Commit
+from events.day import (
+    Blocked,
+    HoldExpired,
+    HoldReleased,
+    Slots,
+    SlotsFreed,
+    SlotsHeld,
+    SlotsTaken,
+    Unblocked,
+)
+from events.log import Recorded
+from projections.columns import Columns, Units, bits
+from projections.folding import Bits, Change, Delta, spelled
+from projections.limits import PAST_DAYS
+from projections.saved_days import SavedDays, pack, unpack
+
+Runs: TypeAlias = tuple[Slots, ...]
+"""Slots with the same number of units, in order; those of an empty day, or of no change, are not among them."""
+
+
+class DayChanged(Delta, frozen=True, tag="day"):
+    """Topic `day/<resource>/<date>`. `busy` are slots taken at capacity or blocked; `taken` has the units of the slots
+    where they are others than before."""
+
+    capacity: int
+    busy_set: Bits
+    busy_cleared: Bits
+    blocked_set: Bits
+    blocked_cleared: Bits
+    taken: Runs
+
+
+class HoldsChanged(Delta, frozen=True, tag="holds"):
+    """Topic `holds/<resource>/<date>`. The bits are slots of which anything is held."""
+
+    held_set: Bits
+    held_cleared: Bits
+    held: Runs
+
+
+class Hold(msgspec.Struct, frozen=True):
+    session: str
+    slots: Slots
+
+
+class Claims:
+    """Who has what of one day."""
+
+    __slots__ = ("blocks", "holds", "taken")
+
+    def __init__(self) -> None:
+        self.taken: dict[str, Slots] = {}
+        self.holds: dict[str, Hold] = {}
+        self.blocks: dict[str, Slots] = {}
+
+
+_NOBODY: Final = Claims()
+
+
+def runs(units: Units, at: np.ndarray[Any, np.dtype[np.bool_]]) -> Runs:
+    """The slots at which `at` is set, with their units."""
+    found: list[Slots] = []
+    for slot in np.flatnonzero(at).tolist():
+        many = int(units[slot])
+        if found and found[-1].end == slot and found[-1].units == many:
+            found[-1] = Slots(found[-1].first, slot + 1, many)
+        else:
+            found.append(Slots(slot, slot + 1, many))
+    return tuple(found)
+
+
+class Availability:
+    """A projection."""
+
+    name = "availability"
+    version = 1
+
+    def __init__(self) -> None:
+        self.columns = Columns()
+        self.today = -(1 << 31)
+        """The UTC date of the last commit, in days since 1970-01-01."""
+        self._claims: dict[int, Claims] = {}
+
+    @property
+    def first_day(self) -> int:
+        """Days before this one are forgotten."""
+        return self.today - PAST_DAYS
+
+    def claims(self, row: int) -> Claims:
+        return self._claims.get(row, _NOBODY)
+
+    def take(self, recorded: Recorded, commit: Commit[Any]) -> list[Change]:
+        self._advance(commit.at // DAY_MS)
+        org, kind, *parts = recorded.actor.split(".")
+        facts = (fact for decided in commit.decided for fact in decided.facts)
+        if kind == "catalog":
+            return list(self._resize(org, facts, recorded.sequence))
+        if kind != "day" or len(parts) != 2 or not is_date(parts[1]):
+            return []
+        resource, date = parts
+        day = day_number(date)
+        if day < self.first_day:
+            return []
+        columns = self.columns
+        row = columns.make_row(columns.resource(org, resource), day)
+        before = (columns.taken[row].copy(), columns.held[row].copy(), columns.blocked[row] > 0)
+        self._fold(row, facts)
+        return self._changes(org, resource, date, row, before, recorded.sequence)
+
+    def _advance(self, day: int) -> None:
+        if day > self.today:
+            self.today = day
+            for row in self.columns.drop_before(self.first_day):
+                self._claims.pop(row, None)
+
+    def _fold(self, row: int, facts: Iterable[Any]) -> None:
+        claims = self._claims.get(row)
+        if claims is None:
+            claims = self._claims[row] = Claims()
+        taken, held, blocked = (column[row] for column in (self.columns.taken, self.columns.held, self.columns.blocked))
+        for fact in facts:
+            match fact:
+                case SlotsHeld():
+                    claims.holds[fact.hold] = Hold(fact.session, fact.slots)
+                    held[fact.slots.first : fact.slots.end] += fact.slots.units
+                case HoldReleased() | HoldExpired():
+                    _drop_hold(claims, fact.hold, held)
+                case SlotsTaken():
+                    if fact.hold:
+                        _drop_hold(claims, fact.hold, held)
+                    claims.taken[fact.booking] = fact.slots
+                    taken[fact.slots.first : fact.slots.end] += fact.slots.units
+                case SlotsFreed():
+                    slots = claims.taken.pop(fact.booking)
+                    taken[slots.first : slots.end] -= slots.units
+                case Blocked():
+                    claims.blocks[fact.block] = fact.slots
+                    blocked[fact.slots.first : fact.slots.end] += 1
+                case Unblocked():
+                    slots = claims.blocks.pop(fact.block)
+                    blocked[slots.first : slots.end] -= 1
+                case _:
+                    pass  # what becomes of a booking without its slots
+
+    def _changes(
+        self, org: str, resource: str, date: str, row: int, before: tuple[Any, Any, Any], sequence: int
+    ) -> list[Change]:
+        columns = self.columns
+        was_taken, was_held, was_blocked = before
+        taken, held, blocked = columns.taken[row], columns.held[row], columns.blocked[row] > 0
+        capacity = int(columns.capacity[columns.resource_of[row]])
+        other_taken, other_held = taken != was_taken, held != was_held
+        found: list[Change] = []
+        if other_taken.any() or (blocked != was_blocked).any():
+            delta = _day_delta(capacity, was_taken >= capacity, was_taken, was_blocked, taken, blocked)
+            found.append(Change(org, f"day/{resource}/{date}", int(columns.taken_at[row]), sequence, delta))
+            columns.taken_at[row] = sequence
+        if other_held.any():
+            old, new = bits(was_held > 0), bits(held > 0)
+            shift = HoldsChanged(spelled(new & ~old), spelled(old & ~new), runs(held, other_held))
+            found.append(Change(org, f"holds/{resource}/{date}", int(columns.held_at[row]), sequence, shift))
+            columns.held_at[row] = sequence
+        if found:
+            columns.fill_up(row)
+        return found
+
+    def _resize(self, org: str, facts: Iterable[Any], sequence: int) -> Iterator[Change]:
+        """What is full follows the resource's capacity."""
+        columns = self.columns
+        was: dict[str, int] = {}
+        for fact in facts:
+            if isinstance(fact, ResourcePut):
+                number = columns.resource(org, fact.resource.id)
+                was.setdefault(fact.resource.id, int(columns.capacity[number]))
+                columns.capacity[number] = fact.resource.capacity
+        for id, old in was.items():
+            number = columns.resources[org, id]
+            capacity = int(columns.capacity[number])
+            rows = columns.days_of(number) if capacity != old else []
+            for row in rows:
+                taken, blocked = columns.taken[row], columns.blocked[row] > 0
+                delta = _day_delta(capacity, taken >= old, taken, blocked, taken, blocked)
+                topic = f"day/{id}/{date_of_day(int(columns.day_of[row]))}"
+                yield Change(org, topic, int(columns.taken_at[row]), sequence, delta)
+                columns.taken_at[row] = sequence
+            if rows:
+                columns.fill_up(rows)
+
+    def save(self) -> bytes:
+        columns = self.columns
+        names = {number: name for name, number in columns.resources.items()}
+        saved = SavedDays(self.today)
+        for (org, id), number in sorted(columns.resources.items()):
+            saved.resources.append((org, id, int(columns.capacity[number])))
+        order = sorted(
+            (*names[int(columns.resource_of[row])], int(columns.day_of[row]), row) for row in columns.every_row()
+        )
+        for place, (org, id, day, row) in enumerate(order):
+            saved.days.append((org, id, day, int(columns.taken_at[row]), int(columns.held_at[row])))
+            claims = self.claims(row)
+            saved.claims += ((place, "taken", id, "", slots) for id, slots in sorted(claims.taken.items()))
+            saved.claims += ((place, "hold", id, one.session, one.slots) for id, one in sorted(claims.holds.items()))
+            saved.claims += ((place, "block", id, "", slots) for id, slots in sorted(claims.blocks.items()))
+        return pack(saved)
+
+    def load(self, data: bytes) -> None:
+        saved = unpack(data)
+        columns = self.columns = Columns()
+        self.today, self._claims = saved.today, {}
+        for org, id, capacity in saved.resources:
+            columns.capacity[columns.resource(org, id)] = capacity
+        rows = [columns.make_row(columns.resource(org, id), day) for org, id, day, _, _ in saved.days]
+        columns.taken_at[rows] = [taken_at for *_, taken_at, _ in saved.days]
+        columns.held_at[rows] = [held_at for *_, held_at in saved.days]
+        kept = [self._claims.setdefault(row, Claims()) for row in rows]
+        for place, kind, id, session, slots in saved.claims:
+            if kind == "taken":
+                kept[place].taken[id] = slots
+            elif kind == "hold":
+                kept[place].holds[id] = Hold(session, slots)
+            else:
+                kept[place].blocks[id] = slots
+        for column, kind in ((columns.taken, "taken"), (columns.held, "hold"), (columns.blocked, "block")):
+            column[rows] = _counted(saved, kind, len(rows))
+        columns.fill_up(rows)
+
+
+def _drop_hold(claims: Claims, id: str, held: Units) -> None:
+    slots = claims.holds.pop(id).slots
+    held[slots.first : slots.end] -= slots.units
+
+
+def _day_delta(capacity: int, was_full: Any, was_taken: Units, was_blocked: Any, taken: Units, blocked: Any) -> Delta:
+    was_busy, busy = bits(was_full | was_blocked), bits((taken >= capacity) | blocked)
+    old, new = bits(was_blocked), bits(blocked)
+    return DayChanged(
+        capacity, spelled(busy & ~was_busy), spelled(was_busy & ~busy), spelled(new & ~old), spelled(old & ~new),
+        runs(taken, taken != was_taken),
+    )  # fmt: skip
+
+
+def _counted(saved: SavedDays, kind: str, days: int) -> Units:
+    """Units per slot, of all claims of a kind at once: what begins adds, what ends takes away again."""
+    found = [(place, slots) for place, what, _, _, slots in saved.claims if what == kind]
+    steps = np.zeros((days, SLOTS + 1), np.int32)
+    places = [place for place, _ in found]
+    units = [1 if kind == "block" else slots.units for _, slots in found]
+    np.add.at(steps, (places, [slots.first for _, slots in found]), units)
+    np.subtract.at(steps, (places, [slots.end for _, slots in found]), units)
+    counts: Units = np.cumsum(steps, axis=1, dtype=np.int32)[:, :SLOTS]
+    return counts

@@ -1,0 +1,257 @@
+"""Bookings: what became of each, and where to find it by its booker, its resources, its time and its words.
+
+Only the day that owns a booking says what becomes of it, so the fold takes in the facts of owners and nothing of the
+other days that a booking spans. `BookingsChanged` is on the topic `bookings`, and on one of each booking,
+`booking/<id>`.
+
+A booking that was over `BOOKINGS_PAST_DAYS` before the last commit is forgotten; what happened to it stays in the log,
+where `History` reads it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import pyarrow as pa
+
+from events import day as facts
+from events.calendar.quantum import DAY_MS
+from events.clock import Instant
+from events.codec import canonical
+from events.commit import Commit
+from events.day import Booker, Booking, Status
+from events.log import Recorded
+from projections.folding import Change, Delta
+from projections.limits import BOOKINGS_PAST_DAYS
+from projections.listing import Key, Order
+from projections.questions import Row
+from projections.words import Index, folded, words_of
+
+Place: TypeAlias = tuple[int, Instant]
+"""From which sequence on a booking lay at which start."""
+
+
+class BookingsChanged(Delta, frozen=True, tag="bookings"):
+    """These rows are put in the place of those with their ids. Booker, answers and reason are left out: whoever may see
+    them asks for them."""
+
+    rows: tuple[Row, ...]
+
+
+class Kept(msgspec.Struct):
+    booking: Booking
+    sequence: int
+    """Where it changed last."""
+    places: list[Place]
+    """Where it lay in the order, and since when."""
+
+    def place(self, as_of: int) -> Instant:
+        """Its start at that sequence; the first one, for what was made later."""
+        found = self.places[0][1]
+        for since, start in self.places:
+            if since <= as_of:
+                found = start
+        return found
+
+    def row(self) -> Row:
+        one = self.booking
+        return Row(
+            one.id, one.wish, one.span, one.status, one.booker, one.answers, one.created_at, one.until, one.version,
+            one.reason, self.sequence,
+        )  # fmt: skip
+
+
+class OfOrg:
+    """The bookings of one organisation, and the ways to find them."""
+
+    def __init__(self) -> None:
+        self.kept: Final[dict[str, Kept]] = {}
+        self.every: Final = Order()
+        self.by_email: Final[defaultdict[str, Order]] = defaultdict(Order)
+        self.by_resource: Final[defaultdict[str, Order]] = defaultdict(Order)
+        self.by_event_type: Final[defaultdict[str, Order]] = defaultdict(Order)
+        self.words: Final[Index[str]] = Index()
+        self.sequence = 0
+
+    def add(self, kept: Kept) -> None:
+        self.kept[kept.booking.id] = kept
+        self.words.add(words_of_booker(kept.booking.booker), kept.booking.id)
+        for _, start in kept.places:
+            self._each_order(kept.booking, start, remove=False)
+
+    def move(self, kept: Kept, start: Instant) -> None:
+        self._each_order(kept.booking, start, remove=False)
+
+    def remove(self, id: str) -> None:
+        kept = self.kept.pop(id)
+        self.words.remove(words_of_booker(kept.booking.booker), id)
+        for _, start in kept.places:
+            self._each_order(kept.booking, start, remove=True)
+
+    def _each_order(self, booking: Booking, start: Instant, *, remove: bool) -> None:
+        key = Key(start, booking.id)
+        found = [(self.by_resource, item.resource) for item in booking.wish.items]
+        found.append((self.by_event_type, booking.wish.event_type))
+        if booking.booker.email:
+            found.append((self.by_email, folded(booking.booker.email)))
+        for orders, name in found:
+            if remove:
+                orders[name].remove(key)
+                if not orders[name].count:
+                    del orders[name]
+            else:
+                orders[name].add(key)
+        if remove:
+            self.every.remove(key)
+        else:
+            self.every.add(key)
+
+
+def words_of_booker(booker: Booker) -> tuple[str, ...]:
+    return words_of(booker.name, booker.email)
+
+
+_STATUS: Final[dict[type[facts.DayFact], Status]] = {
+    facts.BookingPending: "pending",
+    facts.BookingConfirmed: "confirmed",
+    facts.BookingDeclined: "declined",
+    facts.BookingCancelled: "cancelled",
+    facts.BookingLapsed: "lapsed",
+    facts.BookingCompleted: "completed",
+    facts.BookingMissed: "no_show",
+}
+
+
+class Bookings:
+    """A projection."""
+
+    name = "bookings"
+    version = 1
+
+    def __init__(self) -> None:
+        self.today = -(1 << 31)
+        self._orgs: dict[str, OfOrg] = {}
+        self._over: dict[int, set[tuple[str, str]]] = {}
+        """By the day on which they end: whom to look at when it is long past."""
+
+    def of(self, org: str) -> OfOrg:
+        """An organisation without bookings has an empty list."""
+        return self._orgs.get(org) or OfOrg()
+
+    def take(self, recorded: Recorded, commit: Commit[Any]) -> list[Change]:
+        self._advance(commit.at // DAY_MS)
+        org, kind, _ = recorded.actor.split(".", 2) if recorded.actor.count(".") > 1 else ("", "", "")
+        if kind != "day":
+            return []
+        changed = self._fold(org, (fact for one in commit.decided for fact in one.facts), recorded.sequence)
+        if not changed:
+            return []
+        of = self._orgs[org]
+        changes = [
+            Change(org, f"booking/{id}", before, recorded.sequence, BookingsChanged((_shown(of.kept[id]),)))
+            for id, before in changed.items()
+        ]
+        rows = tuple(_shown(of.kept[id]) for id in changed)
+        changes.append(Change(org, "bookings", of.sequence, recorded.sequence, BookingsChanged(rows)))
+        of.sequence = recorded.sequence
+        return changes
+
+    def _fold(self, org: str, facts_: Iterable[Any], sequence: int) -> dict[str, int]:
+        """Which bookings changed, and where they did before."""
+        changed: dict[str, int] = {}
+        for fact in facts_:
+            if isinstance(fact, facts.BookingMade):
+                if fact.booking.span.end // DAY_MS >= self.today - BOOKINGS_PAST_DAYS:
+                    kept = Kept(fact.booking, sequence, [(sequence, fact.booking.wish.start)])
+                    self._orgs.setdefault(org, OfOrg()).add(kept)
+                    self._watch(org, fact.booking)
+                    changed[fact.booking.id] = 0
+                continue
+            of = self._orgs.get(org)
+            found = None if of is None else of.kept.get(getattr(fact, "booking", ""))
+            if of is None or found is None:
+                continue
+            booking = _after(found.booking, fact)
+            if booking is found.booking:
+                continue
+            changed.setdefault(booking.id, found.sequence)
+            found.sequence = sequence
+            if booking.wish.start != found.booking.wish.start:
+                found.places.append((sequence, booking.wish.start))
+                of.move(found, booking.wish.start)
+            found.booking = booking
+            self._watch(org, booking)
+        return changed
+
+    def _watch(self, org: str, booking: Booking) -> None:
+        self._over.setdefault(booking.span.end // DAY_MS, set()).add((org, booking.id))
+
+    def _advance(self, day: int) -> None:
+        if day <= self.today:
+            return
+        self.today = day
+        for over in sorted(each for each in self._over if each < day - BOOKINGS_PAST_DAYS):
+            for org, id in sorted(self._over.pop(over)):
+                of = self._orgs[org]
+                if id in of.kept and of.kept[id].booking.span.end // DAY_MS == over:
+                    of.remove(id)
+
+    def save(self) -> bytes:
+        orgs = sorted(self._orgs)
+        rows = [(place, kept) for place, org in enumerate(orgs) for _, kept in sorted(self._orgs[org].kept.items())]
+        table = pa.record_batch(
+            [
+                pa.array([place for place, _ in rows], pa.int32()),
+                pa.array([kept.sequence for _, kept in rows], pa.int64()),
+                pa.array([[since for since, _ in kept.places] for _, kept in rows], pa.list_(pa.int64())),
+                pa.array([[start for _, start in kept.places] for _, kept in rows], pa.list_(pa.int64())),
+                pa.array([canonical(kept.booking) for _, kept in rows], pa.binary()),
+            ],
+            names=["org", "sequence", "since", "start", "booking"],
+        )
+        meta = canonical({"today": self.today, "orgs": [(org, self._orgs[org].sequence) for org in orgs]})
+        table = table.replace_schema_metadata({"bookings": meta})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_batch(table)
+        data: bytes = sink.getvalue().to_pybytes()
+        return data
+
+    def load(self, data: bytes) -> None:
+        table = pa.ipc.open_stream(pa.BufferReader(data)).read_all()
+        meta = msgspec.json.decode(table.schema.metadata[b"bookings"], type=_Meta)
+        self.today, self._orgs, self._over = meta.today, {}, {}
+        for org, sequence in meta.orgs:
+            self._orgs[org] = OfOrg()
+            self._orgs[org].sequence = sequence
+        read = msgspec.json.Decoder(Booking)
+        for place, sequence, since, start, body in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            org, booking = meta.orgs[place][0], read.decode(body)
+            self._orgs[org].add(Kept(booking, sequence, list(zip(since, start, strict=True))))
+            self._watch(org, booking)
+
+
+class _Meta(msgspec.Struct):
+    today: int
+    orgs: list[tuple[str, int]]
+
+
+def _after(booking: Booking, fact: facts.DayFact) -> Booking:
+    """The booking after the fact; itself, when the fact changes nothing of it."""
+    if isinstance(fact, facts.BookingMoved):
+        return msgspec.structs.replace(booking, wish=fact.wish, span=fact.span, version=fact.version)
+    status = _STATUS.get(type(fact))
+    if status is None:
+        return booking
+    until = fact.until if isinstance(fact, facts.BookingPending) else None
+    reason = fact.reason if isinstance(fact, facts.BookingDeclined | facts.BookingCancelled) else booking.reason
+    if status in {"completed", "no_show"}:
+        until = booking.until
+    return msgspec.structs.replace(booking, status=status, until=until, reason=reason)
+
+
+def _shown(kept: Kept) -> Row:
+    return msgspec.structs.replace(kept.row(), booker=Booker(), answers={}, reason="")

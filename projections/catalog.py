@@ -1,0 +1,63 @@
+"""The catalogs of all organisations, by the same fold that the judges use."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from events.catalog import Catalog, take_in
+from events.codec import canonical
+from events.commit import Commit
+from events.log import Recorded
+from events.names import kind_of
+from projections.folding import Change, Delta
+
+
+class CatalogChanged(Delta, frozen=True, tag="catalog"):
+    """Topic `catalog`: what is on offer, and when, is to be asked anew."""
+
+
+class _Kept(msgspec.Struct):
+    catalog: Catalog = msgspec.field(default_factory=Catalog)
+    sequence: int = 0
+
+
+_SAVED: Final = msgspec.json.Decoder(dict[str, _Kept])
+
+
+class Catalogs:
+    """A projection."""
+
+    name = "catalogs"
+    version = 1
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+
+    def of(self, org: str) -> Catalog:
+        """An organisation without a catalog has an empty one."""
+        kept = self._kept.get(org)
+        return Catalog() if kept is None else kept.catalog
+
+    def sequence_of(self, org: str) -> int:
+        """Where its last commit stands; 0 before its first."""
+        kept = self._kept.get(org)
+        return 0 if kept is None else kept.sequence
+
+    def take(self, recorded: Recorded, commit: Commit[Any]) -> list[Change]:
+        if kind_of(recorded.actor) != "catalog":
+            return []
+        org = recorded.actor.split(".", 1)[0]
+        kept = self._kept.setdefault(org, _Kept())
+        for decided in commit.decided:
+            for fact in decided.facts:
+                kept.catalog = take_in(kept.catalog, fact)
+        before, kept.sequence = kept.sequence, recorded.sequence
+        return [Change(org, "catalog", before, recorded.sequence, CatalogChanged())]
+
+    def save(self) -> bytes:
+        return canonical(self._kept)
+
+    def load(self, data: bytes) -> None:
+        self._kept = _SAVED.decode(data)

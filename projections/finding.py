@@ -1,0 +1,108 @@
+"""Finding bookings: by filters and by words, in one order and by one kind of cursor.
+
+What to go through is the shortest order that has all of the answer; what fits is looked at one by one, at most
+`ROWS_LOOKED_AT_MAX` for a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from events.catalog import Catalog
+from events.clock import Instant
+from projections.bookings import Kept, OfOrg, words_of_booker
+from projections.limits import PAGE_ROWS_MAX, ROWS_LOOKED_AT_MAX, WORDS_MAX
+from projections.listing import Cursor, Key, Order, read_cursor
+from projections.questions import Bookings, Page, Row, Search, Unanswered
+from projections.words import folded, words_of
+
+_FEW = 2_000
+"""So many are sorted for a page rather than looked for in order."""
+
+
+def bookings(of: OfOrg, asked: Bookings, sequence: int) -> Page:
+    orders = [of.every]
+    if asked.email:
+        orders.append(of.by_email.get(folded(asked.email), Order()))
+    if asked.resource:
+        orders.append(of.by_resource.get(asked.resource, Order()))
+    if asked.event_type:
+        orders.append(of.by_event_type.get(asked.event_type, Order()))
+    email = folded(asked.email)
+
+    def fits(kept: Kept) -> bool:
+        booking = kept.booking
+        return (
+            (not asked.statuses or booking.status in asked.statuses)
+            and (not email or folded(booking.booker.email) == email)
+            and (not asked.event_type or booking.wish.event_type == asked.event_type)
+            and (not asked.resource or any(item.resource == asked.resource for item in booking.wish.items))
+        )
+
+    cursor = read_cursor(asked.cursor, sequence)
+    begin = cursor.key if asked.start is None else max(cursor.key, Key(asked.start, ""))
+    keys = min(orders, key=lambda order: order.count).behind(begin)
+    return _page(of, keys, cursor, asked.limit, asked.end, fits)
+
+
+def search(of: OfOrg, catalog: Catalog, asked: Search, sequence: int) -> Page:
+    wanted = words_of(asked.words)
+    if not 1 <= len(wanted) <= WORDS_MAX:
+        raise Unanswered("bad_words", f"between 1 and {WORDS_MAX} words are looked for")
+    titles = {slug: words_of(one.title) for slug, one in catalog.event_types.items()}
+    slugs = [{slug for slug, title in titles.items() if _has(title, word)} for word in wanted]
+
+    def fits(kept: Kept) -> bool:
+        booker = words_of_booker(kept.booking.booker)
+        slug = kept.booking.wish.event_type
+        return all(slug in some or _has(booker, word) for word, some in zip(wanted, slugs, strict=True))
+
+    cursor = read_cursor(asked.cursor, sequence)
+    few = min((_few(of, word, some) for word, some in zip(wanted, slugs, strict=True)), key=_size)
+    if few is None:
+        return _page(of, of.every.behind(cursor.key), cursor, asked.limit, None, fits)
+    keys = sorted(Key(start, id) for id in few for start in {start for _, start in of.kept[id].places})
+    return _page(of, (key for key in keys if key > cursor.key), cursor, asked.limit, None, fits)
+
+
+def _few(of: OfOrg, word: str, slugs: Iterable[str]) -> set[str] | None:
+    """The bookings that have a word beginning so, unless they are many."""
+    found: set[str] = set()
+    for slug in slugs:
+        order = of.by_event_type.get(slug)
+        if order is not None:
+            if len(found) + order.count > _FEW:
+                return None
+            found.update(key.id for key in order.behind(Key(-(1 << 62), "")))
+    for ids in of.words.beginning(word):
+        if len(found) + len(ids) > _FEW:
+            return None
+        found |= ids
+    return found
+
+
+def _size(found: set[str] | None) -> int:
+    return _FEW + 1 if found is None else len(found)
+
+
+def _has(words: Iterable[str], prefix: str) -> bool:
+    return any(word.startswith(prefix) for word in words)
+
+
+def _page(
+    of: OfOrg, keys: Iterable[Key], cursor: Cursor, limit: int, end: Instant | None, fits: Callable[[Kept], bool]
+) -> Page:
+    if not 1 <= limit <= PAGE_ROWS_MAX:
+        raise Unanswered("bad_limit", f"a page has between 1 and {PAGE_ROWS_MAX} rows")
+    rows: list[Row] = []
+    last = cursor.key
+    for looked_at, key in enumerate(keys, 1):
+        if end is not None and key.start >= end:
+            break
+        if len(rows) == limit or looked_at > ROWS_LOOKED_AT_MAX:
+            return Page(tuple(rows), Cursor(cursor.as_of, *last).spelled())
+        last = key
+        kept = of.kept[key.id]
+        if kept.place(cursor.as_of) == key.start and fits(kept):
+            rows.append(kept.row())
+    return Page(tuple(rows))

@@ -1,0 +1,49 @@
+"""What is bounded in read models and in what is asked of them, units last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from events.calendar.quantum import SPAN_DAYS_MAX
+from events.limits import SHELF_ITEM_BYTES_MAX
+
+# What is remembered
+PAST_DAYS: Final = 62
+"""How far back the use of resources is kept in memory: last month's calendar can still be shown."""
+BOOKINGS_PAST_DAYS: Final = 400
+"""How long a booking that is over is listed and found; what became of it can be read from the log for ever."""
+
+# Following
+STEPS_AT_A_TIME: Final = 64
+"""After so many steps without a pause, whoever asks gets a turn."""
+SAVE_EVERY_MS: Final = 30_000
+PIECE_BYTES_MAX: Final = 4 << 20
+"""A snapshot stands on the shelf in pieces of this size."""
+PIECES_MAX: Final = 256
+"""A larger snapshot is not kept: the log is replayed instead."""
+AT_LEAST_WAIT_MS: Final = 2_000
+"""How long an answer waits for the log to come as far as the asker knows it to be."""
+
+# Asking
+QUESTION_BYTES_MAX: Final = 256 << 10
+QUESTIONS_AT_ONCE_MAX: Final = 1_024
+"""Waiting for the log together; the next one is told to ask again."""
+RESOURCES_MAX: Final = 5_000
+"""Of one question."""
+ITEMS_MAX: Final = 32
+RANGE_DAYS_MAX: Final = 62
+PAGE_ROWS_MAX: Final = 200
+ROWS_LOOKED_AT_MAX: Final = 20_000
+"""By one question: a page may be shorter than asked for, and the next one goes on from there."""
+WORDS_MAX: Final = 8
+WORD_CHARACTERS_MAX: Final = 64
+TITLE_WORDS_MAX: Final = 64
+"""Of one booking or title, those beyond are not found by."""
+
+assert PIECE_BYTES_MAX < SHELF_ITEM_BYTES_MAX
+assert SPAN_DAYS_MAX < RANGE_DAYS_MAX
+
+# Telling
+CHANGES_WAITING_MAX: Final = 50_000
+"""Deltas that wait to be published; when there are more they are dropped, and it is said that they were."""
+BEAT_MS: Final = 1_000

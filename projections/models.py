@@ -1,0 +1,115 @@
+"""All read models, folded by one projector; what is asked of them is answered from one state of the log.
+
+Answers are computed without a pause, so that no step comes between two halves of one. `History` alone reads the log.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from events import day
+from events.clock import Clock
+from events.day import BookingMade, owner_of
+from events.log import EventLog
+from events.names import is_actor
+from events.shelf import Shelf
+from projections import finding
+from projections.availability import Availability
+from projections.bookings import Bookings
+from projections.catalog import Catalogs
+from projections.limits import AT_LEAST_WAIT_MS
+from projections.offering import check, day_slots, month
+from projections.projector import Projector, Told
+from projections.questions import (
+    Booking,
+    CatalogAnswer,
+    CatalogOf,
+    Check,
+    DaySlots,
+    Happened,
+    History,
+    Month,
+    Question,
+    Range,
+    Search,
+    Shown,
+    Unanswered,
+    WhichDays,
+)
+from projections.questions import Bookings as AskBookings
+from projections.room import range_of
+from projections.topics import shown
+from projections.which_days import which_days
+
+
+class ReadModels:
+    def __init__(self, events: EventLog, shelf: Shelf, clock: Clock, told: Told | None = None) -> None:
+        self.catalogs: Final = Catalogs()
+        self.availability: Final = Availability()
+        self.bookings: Final = Bookings()
+        self.projector: Final = Projector(events, shelf, (self.catalogs, self.availability, self.bookings), told)
+        self._events: Final = events
+        self._clock: Final = clock
+
+    async def answer(self, asked: Question) -> Any:
+        """The answer, from a state that is not older than asked for; `Unanswered`, or what the calendar says of a bad
+        date or zone."""
+        await self.projector.reached(asked.at_least, AT_LEAST_WAIT_MS)
+        if isinstance(asked, History):
+            return await self._history(asked)
+        return self.answer_now(asked)
+
+    def answer_now(self, asked: Question) -> Any:
+        catalog, now = self.catalogs.of(asked.org), self._clock()
+        sequence = self.projector.sequence
+        match asked:
+            case DaySlots():
+                return day_slots(self.availability, catalog, asked, now)
+            case Month():
+                return month(self.availability, catalog, asked, now)
+            case Range():
+                return range_of(self.availability, catalog, asked)
+            case Check():
+                return check(self.availability, catalog, asked, now)
+            case WhichDays():
+                return which_days(self.availability, catalog, asked, now)
+            case Booking():
+                kept = self.bookings.of(asked.org).kept.get(asked.id)
+                return None if kept is None else kept.row()
+            case AskBookings():
+                return finding.bookings(self.bookings.of(asked.org), asked, sequence)
+            case Search():
+                return finding.search(self.bookings.of(asked.org), catalog, asked, sequence)
+            case Shown():
+                return shown(self.catalogs, self.availability, self.bookings, asked, self.projector.epoch)
+            case CatalogOf():
+                return CatalogAnswer(catalog, self.catalogs.sequence_of(asked.org))
+            case _:
+                raise Unanswered("unknown_question", f"nobody answers {type(asked).__name__}")
+
+    async def _history(self, asked: History) -> tuple[Happened, ...]:
+        owner = owner_of(asked.org, asked.id)
+        if not is_actor(owner):
+            return ()
+        found: list[Happened] = []
+        async for recorded in self._events.read_actor(owner):
+            commit = day.FACTS.read(recorded.body)
+            for decided in commit.decided:
+                for fact in decided.facts:
+                    if (told := _said(fact, asked.id)) is not None:
+                        found.append(Happened(recorded.sequence, commit.at, decided.by, *told))
+        return tuple(found)
+
+
+def _said(fact: day.DayFact, booking: str) -> tuple[str, dict[str, Any]] | None:
+    """The fact's name and what it says, if it is about the booking; without what proves who somebody is."""
+    if (fact.booking.id if isinstance(fact, BookingMade) else getattr(fact, "booking", "")) != booking:
+        return None
+    says = msgspec.to_builtins(fact)
+    name = str(says.pop("fact"))
+    if isinstance(fact, BookingMade):
+        for secret in ("token_hash", "session"):
+            says["booking"].pop(secret)
+    return name, says

@@ -1,0 +1,83 @@
+"""How availability is written down: three tables of Arrow columns, one behind the other.
+
+They hold resources, days, and the claims on those days, each in order, so that equal states have equal bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+import pyarrow as pa
+
+from events.day import Slots
+
+Kind: TypeAlias = Literal["taken", "hold", "block"]
+_KINDS: Final[tuple[Kind, ...]] = ("taken", "hold", "block")
+
+_RESOURCES: Final = pa.schema([("org", pa.string()), ("id", pa.string()), ("capacity", pa.int32())])
+_DAYS: Final = pa.schema(
+    [
+        ("org", pa.string()),
+        ("resource", pa.string()),
+        ("day", pa.int32()),
+        ("taken_at", pa.int64()),
+        ("held_at", pa.int64()),
+    ]
+)
+_CLAIMS: Final = pa.schema(
+    [
+        ("day", pa.int32()),
+        ("kind", pa.int8()),
+        ("id", pa.string()),
+        ("session", pa.string()),
+        ("first", pa.int16()),
+        ("end", pa.int16()),
+        ("units", pa.int32()),
+    ]
+)
+_OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd")
+
+
+@dataclass
+class SavedDays:
+    today: int
+    resources: list[tuple[str, str, int]] = field(default_factory=list)
+    days: list[tuple[str, str, int, int, int]] = field(default_factory=list)
+    """Organisation, resource, day; the sequences of what is taken and of what is held."""
+    claims: list[tuple[int, Kind, str, str, Slots]] = field(default_factory=list)
+    """The place of the day in `days`, the id, the session of a hold, the slots."""
+
+
+def pack(saved: SavedDays) -> bytes:
+    claims = [
+        (day, _KINDS.index(kind), id, session, slots.first, slots.end, slots.units)
+        for day, kind, id, session, slots in saved.claims
+    ]
+    sink = pa.BufferOutputStream()
+    for schema, rows in ((_RESOURCES, saved.resources), (_DAYS, saved.days), (_CLAIMS, claims)):
+        named = schema.with_metadata({"today": str(saved.today)})
+        columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+        arrays = [pa.array(column, one.type) for column, one in zip(columns, schema, strict=True)]
+        with pa.ipc.new_stream(sink, named, options=_OPTIONS) as writer:
+            writer.write_batch(pa.record_batch(arrays, schema=named))
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def unpack(data: bytes) -> SavedDays:
+    source = pa.BufferReader(data)
+    tables = [pa.ipc.open_stream(source).read_all() for _ in range(3)]
+    resources, days, claims = ([column.to_pylist() for column in table.columns] for table in tables)
+    saved = SavedDays(int(tables[0].schema.metadata[b"today"]))
+    saved.resources = _rows(resources)
+    saved.days = _rows(days)
+    saved.claims = [
+        (day, _KINDS[kind], id, session, Slots(first, end, units))
+        for day, kind, id, session, first, end, units in _rows(claims)
+    ]
+    return saved
+
+
+def _rows(columns: list[list[Any]]) -> list[Any]:
+    return list(zip(*columns, strict=True))

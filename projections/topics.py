@@ -1,0 +1,98 @@
+"""Topics as they are now, and what a delta makes of them: what a subscriber begins with, and how it goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from events.calendar.quantum import SLOTS, day_number
+from events.day import Slots
+from projections.availability import Availability, DayChanged, HoldsChanged, Runs, runs
+from projections.bookings import Bookings
+from projections.catalog import Catalogs
+from projections.columns import bits
+from projections.folding import Bits, position, spelled
+from projections.questions import Shown, ShownAnswer, Unanswered
+
+
+class DayShown(msgspec.Struct, frozen=True):
+    """`day/<resource>/<date>`: slots that are taken at capacity or blocked, those that are blocked, and units taken."""
+
+    capacity: int
+    busy: Bits
+    blocked: Bits
+    taken: Runs
+
+
+class HoldsShown(msgspec.Struct, frozen=True):
+    """`holds/<resource>/<date>`: slots of which anything is held, and units held."""
+
+    held: Bits
+    units: Runs
+
+
+def shown(catalogs: Catalogs, availability: Availability, bookings: Bookings, asked: Shown, epoch: str) -> ShownAnswer:
+    match asked.topic.split("/"):
+        case ["day", resource, date]:
+            at, state = _day(availability, asked.org, resource, date, holds=False)
+            return ShownAnswer(asked.topic, position(epoch, at), state)
+        case ["holds", resource, date]:
+            at, state = _day(availability, asked.org, resource, date, holds=True)
+            return ShownAnswer(asked.topic, position(epoch, at), state)
+        case ["booking", id]:
+            kept = bookings.of(asked.org).kept.get(id)
+            return ShownAnswer(asked.topic, position(epoch, kept.sequence if kept else 0), kept and kept.row())
+        case ["bookings"]:
+            return ShownAnswer(asked.topic, position(epoch, bookings.of(asked.org).sequence))
+        case ["catalog"]:
+            return ShownAnswer(asked.topic, position(epoch, catalogs.sequence_of(asked.org)))
+        case _:
+            raise Unanswered("unknown_topic", f"there is no topic {asked.topic[:100]!r}")
+
+
+def _day(availability: Availability, org: str, resource: str, date: str, *, holds: bool) -> tuple[int, Any]:
+    columns = availability.columns
+    number, day = columns.resources.get((org, resource)), day_number(date)
+    if number is None:
+        raise Unanswered("unknown_resource", f"there is no resource {resource!r}")
+    if day < availability.first_day:
+        raise Unanswered("too_long_ago", "what was taken so long ago is only in the log", "late")
+    row = columns.row(number, day)
+    if holds:
+        held = columns.held[row]
+        return int(columns.held_at[row]), HoldsShown(spelled(bits(held > 0)), runs(held, held > 0))
+    capacity, taken, blocked = int(columns.capacity[number]), columns.taken[row], columns.blocked[row] > 0
+    busy = spelled(bits((taken >= capacity) | blocked))
+    return int(columns.taken_at[row]), DayShown(capacity, busy, spelled(bits(blocked)), runs(taken, taken > 0))
+
+
+def day_after(day: DayShown, delta: DayChanged) -> DayShown:
+    """What a subscriber shows once it took the delta in."""
+    return DayShown(
+        delta.capacity,
+        _flipped(day.busy, delta.busy_set, delta.busy_cleared),
+        _flipped(day.blocked, delta.blocked_set, delta.blocked_cleared),
+        _with(day.taken, delta.taken),
+    )
+
+
+def holds_after(holds: HoldsShown, delta: HoldsChanged) -> HoldsShown:
+    return HoldsShown(_flipped(holds.held, delta.held_set, delta.held_cleared), _with(holds.units, delta.held))
+
+
+def _flipped(bits_: Bits, set_: Bits, cleared: Bits) -> Bits:
+    return spelled((int(bits_, 16) | int(set_, 16)) & ~int(cleared, 16))
+
+
+def _with(old: Runs, changed: Runs) -> Runs:
+    units = [0] * SLOTS
+    for slots in (*old, *changed):
+        units[slots.first : slots.end] = [slots.units] * (slots.end - slots.first)
+    found: list[Slots] = []
+    for slot, many in enumerate(units):
+        if many and found and found[-1].end == slot and found[-1].units == many:
+            found[-1] = Slots(found[-1].first, slot + 1, many)
+        elif many:
+            found.append(Slots(slot, slot + 1, many))
+    return tuple(found)
