@@ -123,6 +123,13 @@ class ShowBooking(Command, frozen=True):
     booking: str
 
 
+class WouldFit(Command, frozen=True):
+    """Could this day give its part of the wish to that session now? A question: nothing is kept for anybody."""
+
+    wish: Wish
+    session: str = ""
+
+
 class ShowDay(Command, frozen=True):
     """What is in use, per slot."""
 
@@ -143,6 +150,7 @@ DayCommand: TypeAlias = (
     | JoinStandby
     | LeaveStandby
     | ShowBooking
+    | WouldFit
     | ShowDay
     | Tick
 )
@@ -162,5 +170,6 @@ COMMANDS = (
     JoinStandby,
     LeaveStandby,
     ShowBooking,
+    WouldFit,
     ShowDay,
 )

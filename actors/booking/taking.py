@@ -11,6 +11,7 @@ from actors.booking.lifecycle import first_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, CHANGED, Answer, By, apart, complete, owns, share, unknown
 from actors.booking.parties import quotas_of, slots_of
+from actors.booking.plan import plan_of
 from actors.booking.room import ends, has_lapsed, make_room
 from actors.decider import Decision, Refusal
 from events.calendar.offers import occupied
@@ -24,6 +25,7 @@ from events.day import (
     SlotsFreed,
     SlotsTaken,
     Status,
+    Wish,
     owner_of,
 )
 
@@ -68,6 +70,18 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
         counted=quotas,
     )  # fmt: skip
     return Decision((*made, taken, BookingMade(booking)), reply)
+
+
+def would_fit(day: Day, wish: Wish, session: str, at: Instant, by: By) -> Answer:
+    """Whether a booking would be refused here, and why."""
+    plan = plan_of(wish, at, by)
+    if isinstance(plan, Refusal):
+        return Decision(reply={"fits": False, "why": plan})
+    slots = plan.parts.get((day.resource, day.date))
+    if slots is None:
+        return Refusal("not_here", f"{day.resource} on {day.date} has no part in this")
+    made = make_room(day, slots, session, at, by)
+    return Decision(reply={"fits": False, "why": made} if isinstance(made, Refusal) else {"fits": True})
 
 
 def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
