@@ -9,16 +9,28 @@ from random import Random
 import msgspec
 
 from actors.booking.asking import for_book, for_booking, for_hold, for_move, id_for
-from actors.booking.commands import Book, Cancel, Confirm, KeepHold, Move, PlaceHold, ShowBooking, ShowDay
+from actors.booking.commands import (
+    Book,
+    Cancel,
+    Confirm,
+    JoinStandby,
+    KeepHold,
+    Move,
+    PlaceHold,
+    ShowBooking,
+    ShowDay,
+    WouldFit,
+)
+from actors.booking.series import commands_of, for_series, starts_of, wishes_of
 from actors.catalog import Link, PutEventType, PutResource
 from actors.decider import Refusal
 from actors.kinds import KINDS
 from actors.runtime.sender import Sender
 from actors.runtime.wire import Accepted
 from events.calendar.quantum import SLOTS, date_of, day_start
-from events.catalog import EventType
+from events.catalog import EventType, Quota
 from events.clock import Instant
-from events.day import Booking, Item, Wish, owner_of
+from events.day import Booker, Booking, Item, Wish, owner_of
 from tests.support.house import House, accepted, open_house
 
 DAY_MS = 86_400_000
@@ -151,6 +163,84 @@ class TestSpans:
             accepted(await sender.transact(for_booking("demo", moved, Cancel(id)), within_ms=20_000))
             for n in range(4):
                 assert sum(await used(sender, "studio", date_of(start + n * DAY_MS))) == 0
+
+
+class TestSeries:
+    async def test_a_series_is_booked_whole_or_not_at_all(self) -> None:
+        """Four weeks; when one of the days is taken, the others stay free."""
+        async with open_house(KINDS) as house:
+            await house.host("one")
+            await house.host("two")
+            sender = await house.sender()
+            await set_up(sender)
+            start = tomorrow(house)
+            starts = starts_of("FREQ=WEEKLY;COUNT=4", start, "UTC")
+            assert not isinstance(starts, Refusal)
+            wishes = wishes_of(wish(start), starts)
+            parts = for_series("demo", VISIT, commands_of(VISIT, Book("", wish(start)), wishes, "s-1"))
+            assert not isinstance(parts, Refusal)
+            other = wish(start + 14 * DAY_MS)
+            assert isinstance(await book(sender, other, "b-1"), Accepted)
+            asked = zip(parts, wishes, strict=True)
+            fits = [accepted(await sender.send(actor, WouldFit(one))).reply["fits"] for (actor, _), one in asked]
+            assert fits == [True, True, False, True]
+            told = await sender.transact(parts, within_ms=20_000)
+            assert isinstance(told, Refusal) and told.code == "taken"
+            assert [sum(await used(sender, "studio", date_of(one))) for one in starts] == [0, 0, 4, 0]
+            blocking = await shown(sender, id_for(VISIT, other, "b-1"))
+            await sender.transact(for_booking("demo", blocking, Cancel(blocking.id)))
+            accepted(await sender.transact(parts, within_ms=20_000))
+            assert [sum(await used(sender, "studio", date_of(one))) for one in starts] == [4, 4, 4, 4]
+
+
+class TestStandby:
+    async def test_a_freed_slot_goes_to_whoever_waits(self) -> None:
+        """By itself, and though somebody else asks at the same moment; after a host's death too."""
+        async with open_house(KINDS) as house:
+            one = await house.host("one")
+            await house.host("two")
+            sender = await house.sender()
+            await set_up(sender)
+            wanted = wish(tomorrow(house))
+            await book(sender, wanted, "b-1")
+            standby = id_for(VISIT, wanted, "s-1")
+            actor = owner_of("demo", standby)
+            accepted(await sender.send(actor, JoinStandby(standby, "ann", wanted)))
+            if actor in one.cells:
+                house.kill(one)
+            booking = await shown(sender, id_for(VISIT, wanted, "b-1"))
+            accepted(await sender.transact(for_booking("demo", booking, Cancel(booking.id)), within_ms=20_000))
+            late = await book(sender, wanted, "b-2")
+            assert isinstance(late, Refusal) and late.code == "taken"
+            hers = Book(id_for(VISIT, wanted, "b-3"), wanted, "ann", standby)
+            assert accepted(await sender.send(actor, hers)).reply["status"] == "confirmed"
+
+
+class TestQuotas:
+    async def test_a_limit_holds_over_all_days_at_once(self) -> None:
+        """One person wants ten days and may have two a month, whoever asks first."""
+        async with open_house(KINDS) as house:
+            await house.host("one")
+            await house.host("two")
+            sender = await house.sender()
+            await set_up(sender)
+            limited = PutEventType("visit", "A visit", durations=(60, 2_880), interval=15, per_booker=Quota(month=2))
+            stands = accepted(await sender.send("demo.catalog", limited)).sequence
+            event_type = EventType("visit", "A visit", durations=(60, 2_880), interval=15, per_booker=Quota(month=2))
+            month = day_start(date_of(house.clock() + 40 * DAY_MS)[:8] + "01")
+
+            async def ask(number: int) -> Accepted | Refusal:
+                wanted = wish(month + number * DAY_MS + 12 * HOUR_MS)
+                command = Book(
+                    id_for(event_type, wanted, "b"), wanted, booker=Booker("Ann", "ann@example.org"), catalog=stands
+                )  # fmt: skip
+                parts = for_book("demo", event_type, command)
+                assert not isinstance(parts, Refusal)
+                return await sender.transact(parts, within_ms=20_000)
+
+            answers = await asyncio.gather(*(ask(number) for number in range(10)))
+            told = Counter(answer.code if isinstance(answer, Refusal) else "booked" for answer in answers)
+            assert told == {"booked": 2, "over_limit": 8}
 
 
 class TestRush:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from actors.catalog import CATALOG, PutResource
 from actors.decider import TICK
 from actors.runtime.horizon import Horizon
 from actors.runtime.timers import HEAP_SLACK, Page, Timers, page_name
@@ -24,6 +23,7 @@ from events.log import Entry, ExpectAt
 from events.memory.log import MemoryLog
 from events.memory.shelf import MemoryShelf
 from events.names import partition_of
+from tests.support.desk import RULE, SetRule
 from tests.support.held import Held
 from tests.support.house import House, open_house
 from tests.support.tally import KINDS, Add, Rang, Remind, ReminderSet, Total
@@ -414,10 +414,10 @@ class TestInHosts:
 
     async def test_a_tick_for_a_kind_without_timers_ends(self) -> None:
         """A header or page from another version of the code says that it wants one: its state doesn't."""
-        async with open_house({**KINDS, "catalog": CATALOG}) as house:
+        async with open_house({**KINDS, "rule": RULE}) as house:
             host, sender = await house.host(), await house.sender()
-            asked, idle = house.actors_of(host, 2, kind="catalog")
-            await sender.send(asked, PutResource("attic", "UTC"))
+            asked, idle = house.actors_of(host, 2, kind="rule")
+            await sender.send(asked, SetRule(2))
             for actor in (asked, idle):
                 host._timers.note(actor, partition_of(actor), 1, 5)
             await asyncio.sleep(3)

@@ -222,7 +222,7 @@ class House:
         number = 0
         while len(names) < count:
             number += 1
-            name = f"n{number}.catalog" if kind == "catalog" else f"demo.{kind}.n{number}"
+            name = f"demo.{kind}.n{number}" if self.kinds[kind].parts else f"n{number}.{kind}"
             if partition_of(name) in host.owned:
                 names.append(name)
         return names
