@@ -1,8 +1,10 @@
 """A question is answered with what is true: a state that the log came to hold, no later than when it was told, and not
 from much before what somebody had been told already.
 
-This is no law of the design by itself; laws 5 and 6 would be worth little without it. The bank's answers say which
-fact they were given after, and with which trail, so each can be placed in its actor's history.
+This is no law of the design by itself; laws 5 and 6 would be worth little without it. A domain says which of its
+commands are questions, and what each is answered in which state; so an answer can be placed in its actor's history.
+The bank's say with which trail they were given, which places them exactly; where an answer is true of several states,
+it is given the benefit of the doubt.
 
 Not from *much* before: a host answers from memory, and asks the log nothing for a question. When an actor has moved,
 a commit of its former host may land after the new one has read it, and the new one looks again when that is over.
@@ -12,14 +14,20 @@ Whatever is decided meanwhile is decided on what is true, because the log refuse
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
+from actors.decider import Command
 from actors.simulation.record import Call
+from events.codec import canonical
 from events.limits import APPEND_TIMEOUT_MS
+from events.names import kind_of
 from tests.laws.history import History
-from tests.simulation.bank import Balance
+
+Told = Mapping[type[Command], Callable[[Any], Any]]
+"""By question: its answer in a state."""
 
 BEHIND_S_MAX: Final = APPEND_TIMEOUT_MS / 1000 + 1.0
 DEAF: Final = frozenset({"beat_lost", "message_lost", "message_delayed", "hosts_split"})
@@ -27,17 +35,24 @@ DEAF: Final = frozenset({"beat_lost", "message_lost", "message_delayed", "hosts_
 that lasts. No bound holds then for the questions that the wrong one answers."""
 
 
-def breaches(history: History) -> Iterator[str]:
+def answering(told: Mapping[str, Told]) -> Callable[[History], Iterator[str]]:
+    """The checker for the questions of each kind."""
+    return partial(_breaches, told)
+
+
+def _breaches(told: Mapping[str, Told], history: History) -> Iterator[str]:
     for actor in sorted({actor for call in history.answered() for actor, _ in call.parts}):
-        yield from _of_actor(history, actor)
+        for question, answer in told.get(kind_of(actor), {}).items():
+            yield from _of_actor(history, actor, question, answer)
 
 
-def _of_actor(history: History, actor: str) -> Iterator[str]:
-    stood: dict[tuple[int, int], tuple[int, int]] = {}
-    """By fact and trail: since which commit, and up to which."""
+def _of_actor(history: History, actor: str, question: type[Command], answer: Callable[[Any], Any]) -> Iterator[str]:
+    stood: dict[bytes, tuple[int, int]] = {}
+    """By answer: since which commit it is true, and up to which."""
     for stage in history.fold(actor):
-        since, _ = stood.get((stage.state.facts, stage.state.trail), (stage.sequence, 0))
-        stood[stage.state.facts, stage.state.trail] = (since, stage.sequence)
+        spelled = canonical(answer(stage.state))
+        since, _ = stood.get(spelled, (stage.sequence, 0))
+        stood[spelled] = (since, stage.sequence)
     questions: list[tuple[Call, int]] = []
     told: list[tuple[float, int]] = []
     """When somebody was told of the actor, and as of which of its commits at least."""
@@ -48,8 +63,8 @@ def _of_actor(history: History, actor: str) -> Iterator[str]:
                 for asked, _ in call.parts
                 if asked == actor and (found := history.decided.get((actor, call.id)))
             )
-        elif call.parts[0][0] == actor and isinstance(call.parts[0][1], Balance):
-            since, through = stood.get((call.reply["facts"], call.reply["trail"]), (-1, -1))
+        elif call.parts[0][0] == actor and isinstance(call.parts[0][1], question):
+            since, through = stood.get(canonical(call.reply), (-1, -1))
             if not 0 <= since <= call.answered_head:
                 yield f"{call.id} was told {call.reply} of {actor}, which was not true then"
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from actors.decider import AnyDecider
+from actors.decider import AnyDecider, Command
 from actors.simulation.record import Call, Record
 from events.commit import Commit, Decided
 from events.log import Recorded
@@ -29,9 +29,11 @@ class Stage(NamedTuple):
 class History:
     """All commits in order, the commits of each actor, and who decided which command."""
 
-    def __init__(self, record: Record, kinds: Mapping[str, AnyDecider]) -> None:
+    def __init__(self, record: Record, kinds: Mapping[str, AnyDecider], silent: tuple[type[Command], ...] = ()) -> None:
         self.record: Final = record
         self.kinds: Final = kinds
+        self.silent: Final = silent
+        """Commands that may be accepted though nothing has to be written."""
         self.lines: Final = [Line(one, kinds[kind_of(one.actor)].facts.read(one.body)) for one in record.log]
         self.of_actor: Final[dict[str, list[Line]]] = {}
         self.decided: Final[dict[tuple[str, str], list[tuple[Recorded, Decided[Any]]]]] = {}
@@ -46,6 +48,12 @@ class History:
     def answered(self) -> Iterator[Call]:
         """The calls that were told *accepted*."""
         return (call for call in self.record.calls if call.outcome == "accepted")
+
+    def was_silent(self, call: Call) -> bool:
+        """Whether it was accepted by nothing that was written for it; only some commands may be."""
+        actor, command = call.parts[0]
+        stands_at = {recorded.sequence for recorded, _ in self.decided.get((actor, call.id), ())}
+        return isinstance(command, self.silent) and not call.is_transaction and call.sequence not in stands_at
 
     def fold(self, actor: str) -> Iterator[Stage]:
         """The actor's states, one after the other. They share what `evolve` changes in place: look, don't keep."""

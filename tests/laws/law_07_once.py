@@ -3,6 +3,8 @@
 An id is decided at most once in each actor. Everybody who was told *accepted* for an id, whenever they asked, was told
 the same: the answer that its commit records, which law 5 compares.
 
+What was accepted in silence, because it was true already, may have to be done when it is asked again.
+
 A refusal is an answer of its own time: it writes nothing, and may be followed by an acceptance when the same is asked
 again. But whoever asked only once, in one message, and was refused by a rule, must not find it done after all. And
 whoever was told that somebody was busy, or that it was too late, need not ask whether it was done all the same,
@@ -24,7 +26,7 @@ def breaches(history: History) -> Iterator[str]:
             yield f"{id} was done {len(found)} times in {actor}: at {[recorded.sequence for recorded, _ in found]}"
     told: dict[str, tuple[int, Any]] = {}
     for call in history.answered():
-        if call.id in history.actors_of:
+        if call.id in history.actors_of and not history.was_silent(call):
             answer = (call.sequence, call.reply)
             first = told.setdefault(call.id, answer)
             if first != answer:

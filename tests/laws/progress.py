@@ -1,7 +1,8 @@
 """Progress: when all is well again, everything comes to its end. Laws about what never happens are kept by a system
 that does nothing; this is what it must do.
 
-Every call ends. Every actor accepts what is right. No timer is overdue: no actor wants a Tick that lies in the past.
+Every call ends. Every actor accepts what is right. No timer is overdue: no actor wants a Tick that lies in the past,
+even if whatever heartbeats keep alive had been given a fresh period just then, as by a host that takes over.
 No host has found a bug in itself or a contradiction in a log that has none.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.decider import Leases
 from actors.simulation.clock import START
 from events.names import kind_of
 from tests.laws.history import History
@@ -26,11 +28,12 @@ def breaches(history: History) -> Iterator[str]:
             yield f"{call.parts[0][0]} did not accept {call.parts[0][1]}: {call.outcome} {call.code} {call.reply}"
     if record.quiet_at <= START:
         return
+    fresh = Leases(since=record.quiet_at)
     for actor in history.of_actor:
         wake = None
         decider = history.kinds[kind_of(actor)]
         for stage in history.fold(actor):
             if stage.sequence <= record.quiet_sequence:
-                wake = decider.wake(stage.state)
+                wake = decider.leased(stage.state, fresh) if decider.leased else decider.wake(stage.state)
         if wake is not None and wake < record.quiet_at - OVERDUE_MS:
             yield f"{actor} wanted a Tick at {wake}, {record.quiet_at - wake} ms before all was quiet"

@@ -21,8 +21,7 @@ from tests.laws.judge import breaches
 from tests.laws.law_10_chained import faults_in
 from tests.simulation.bank import ACCOUNT, Balance, Deposit
 from tests.simulation.runs import judged
-
-KINDS = {"account": ACCOUNT}
+from tests.simulation.traffic import BANK
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def _is_rich(record: Record) -> bool:
         and any(isinstance(command, Balance) for command in asked)
         and any(standing.sequence for _, standing in record.live)
         and bool(record.shelf)
-        and not breaches(record, KINDS)
+        and not breaches(record, BANK)
     )
 
 
@@ -55,7 +54,7 @@ def record(kept: Record) -> Record:
 
 
 def broken_laws(record: Record) -> set[str]:
-    return {breach.law for breach in breaches(record, KINDS)}
+    return {breach.law for breach in breaches(record, BANK)}
 
 
 def a_transaction(record: Record) -> Call:
@@ -80,7 +79,7 @@ def a_question(record: Record) -> Call:
 
 def test_law_2_misses_a_part(record: Record) -> None:
     """A transaction that is in one actor and not in the other."""
-    last_together = max(number for number, line in enumerate(History(record, KINDS).lines) if line.commit.together)
+    last_together = max(number for number, line in enumerate(History(record, BANK.kinds).lines) if line.commit.together)
     del record.log[last_together]
     renumbered = [msgspec.structs.replace(one, sequence=number) for number, one in enumerate(record.log, 1)]
     record.log = renumbered

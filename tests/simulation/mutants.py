@@ -1,4 +1,5 @@
-"""Planted bugs. Each takes one of the runtime's precautions away, from outside, while its runs last.
+"""Planted bugs. Each takes one precaution of the runtime, or of the booking rules, away, from outside, while its runs
+last.
 
 A simulation that finds nothing proves nothing by that: these say what it would find.
 """
@@ -6,13 +7,18 @@ A simulation that finds nothing proves nothing by that: these say what it would 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
 import msgspec
 
+from actors.booking import changing, holding, part, room, taking
+from actors.booking import day as day_module
+from actors.booking.claims import Day, Hold, Taken
+from actors.booking.part import Answer
+from actors.decider import Decision, Refusal
 from actors.runtime import host as host_module
 from actors.runtime import memory as memory_module
 from actors.runtime.cell import Cell, Draft, Phase, Turn
@@ -23,6 +29,7 @@ from actors.runtime.timers import Timers
 from actors.runtime.transactions import Transactions
 from actors.simulation.storage import MachineLog
 from events.clock import Instant
+from events.day import DayFact, SlotsFreed
 from events.log import Entry, Recorded
 from events.memory.log import MemoryLog
 from tests.simulation.runs import Damage
@@ -35,6 +42,7 @@ class Mutant(NamedTuple):
     damage: Damage
     finds: tuple[str, ...]
     focus: tuple[str, ...] = ()
+    traffic: str = "bank"
 
 
 def _replacing(*changes: tuple[object, str, Any]) -> Damage:
@@ -186,8 +194,88 @@ def _forgetting_forgotten() -> AbstractContextManager[None]:
     return _replacing((Memory, "stand", careless))()
 
 
+# Of booking
+
+
+def _making_room(careless: Callable[[str, str], bool]) -> Damage:
+    """Slots are free for whoever converts this hold, or moves this booking, when the one who looks is careless."""
+    make_room = room.make_room
+
+    def careful_or_not(*given: Any, converted: str = "", moving: str = "") -> list[DayFact] | Refusal:
+        made = make_room(*given, converted=converted, moving=moving)
+        is_full = isinstance(made, Refusal) and made.code == "taken"
+        return [] if is_full and careless(converted, moving) else made
+
+    return _replacing((taking, "make_room", careful_or_not))
+
+
+def _moved_unchecked() -> AbstractContextManager[None]:
+    """A booking is moved whether there is room for it or not."""
+    return _making_room(lambda _converted, moving: bool(moving))()
+
+
+def _converted_unchecked() -> AbstractContextManager[None]:
+    """Whoever has a hold, of whatever slots, gets the booking."""
+    return _making_room(lambda converted, _moving: bool(converted))()
+
+
+def _freed_twice() -> AbstractContextManager[None]:
+    """Whoever cancels again is given the slots back again."""
+    end, free = changing.end, Day.free
+
+    def generous(day: Day, id: str, *rest: Any) -> Answer:
+        answer = end(day, id, *rest)
+        if isinstance(answer, Refusal) or answer.facts or id not in day.bookings:
+            return answer
+        return Decision((SlotsFreed(id),), answer.reply)
+
+    def careless(day: Day, booking: str) -> None:
+        if booking in day.taken:
+            free(day, booking)
+
+    return _replacing((day_module, "end", generous), (Day, "free", careless))()
+
+
+def _converted_expires() -> AbstractContextManager[None]:
+    """A hold that has turned into a booking, or given way to one, is still on the agenda: it expires all the same."""
+    drop_hold, take = Day.drop_hold, Day.take
+    dropped: list[tuple[Day, str, Hold]] = []
+
+    def noticed(day: Day, id: str) -> None:
+        dropped[:] = [(day, id, day.holds[id])]
+        drop_hold(day, id)
+
+    def haunted(day: Day, booking: str, taken: Taken) -> None:
+        take(day, booking, taken)
+        for of, id, hold in dropped:
+            if of is day:
+                nothing = msgspec.structs.replace(hold.slots, units=0)
+                day.hold(id, msgspec.structs.replace(hold, slots=nothing))
+        dropped.clear()
+
+    return _replacing((Day, "drop_hold", noticed), (Day, "take", haunted))()
+
+
+def _nobody_missing() -> AbstractContextManager[None]:
+    """No day looks who else takes part."""
+    modules = (changing, part, taking)
+    return _replacing(*((module, "complete", lambda *_: None) for module in modules))()
+
+
+def _heartbeats_unheard() -> AbstractContextManager[None]:
+    """A heartbeat is answered, and keeps nothing alive."""
+    keep_hold = holding.keep_hold
+
+    def deaf(*given: Any) -> Answer:
+        answer = keep_hold(*given)
+        return answer if isinstance(answer, Refusal) else Decision(answer.facts, answer.reply)
+
+    return _replacing((day_module, "keep_hold", deaf))()
+
+
 _ONE_WRITER: Final = ("law 6, one writer wins", "law 10, chained")
 _ONCE: Final = ("law 7, once",)
+_NO_DOUBLE: Final = ("law 1, no double booking",)
 
 MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-fence": Mutant(_no_fence, _ONE_WRITER),
@@ -207,4 +295,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "unknown-is-failed": Mutant(_unknown_is_failed, ("law 7, once", "law 8, the log is the truth", "progress")),
     "fresh-answers": Mutant(_fresh_answers, ("law 5, acknowledged means durable", "law 7, once")),
     "forgetting-forgotten": Mutant(_forgetting_forgotten, _ONCE),
+    "moved-unchecked": Mutant(_moved_unchecked, _NO_DOUBLE, traffic="booking"),
+    "converted-unchecked": Mutant(_converted_unchecked, _NO_DOUBLE, traffic="booking"),
+    "freed-twice": Mutant(_freed_twice, _NO_DOUBLE, traffic="booking"),
+    "converted-expires": Mutant(_converted_expires, _NO_DOUBLE, traffic="booking"),
+    "nobody-missing": Mutant(_nobody_missing, ("law 2, bookings are whole",), traffic="booking"),
+    "heartbeats-unheard": Mutant(_heartbeats_unheard, ("holds stand",), ("read_slow",), traffic="booking"),
 }

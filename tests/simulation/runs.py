@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
+from actors.simulation.clients import Traffic
 from actors.simulation.record import Record
 from actors.simulation.trace import Trace
 from actors.simulation.world import simulate
+from tests.laws.domain import Domain
 from tests.laws.judge import Breach, breaches
+from tests.simulation.booking_traffic import BookingTraffic
 from tests.simulation.traffic import BankTraffic
+
+
+class Judged(Traffic, Protocol):
+    """`Traffic` that says which laws it is held to."""
+
+    @property
+    def domain(self) -> Domain: ...
+
+
+TRAFFICS: Final[Mapping[str, Callable[[int], Judged]]] = {"bank": BankTraffic, "booking": BookingTraffic}
 
 Damage = Callable[[], AbstractContextManager[None]]
 """What a mutant does to the code while its runs last."""
@@ -20,21 +33,22 @@ UNHARMED: Final[Damage] = nullcontext
 
 class Verdict(NamedTuple):
     seed: int
+    traffic: str
     breaches: list[Breach]
     record: Record
     trace: Trace
 
 
-def judged(seed: int, damage: Damage = UNHARMED, focus: Collection[str] = ()) -> Verdict:
-    traffic = BankTraffic(seed)
+def judged(seed: int, damage: Damage = UNHARMED, focus: Collection[str] = (), traffic: str = "bank") -> Verdict:
+    asking = TRAFFICS[traffic](seed)
     with damage():
-        record, trace = simulate(seed, traffic, focus)
-    return Verdict(seed, breaches(record, traffic.kinds), record, trace)
+        record, trace = simulate(seed, asking, focus)
+    return Verdict(seed, traffic, breaches(record, asking.domain), record, trace)
 
 
-def broken(seeds: Iterable[int], damage: Damage, focus: Collection[str]) -> Iterator[Verdict]:
+def broken(seeds: Iterable[int], damage: Damage, focus: Collection[str], traffic: str = "bank") -> Iterator[Verdict]:
     """The verdicts of those seeds that break a law."""
-    return (verdict for verdict in (judged(seed, damage, focus) for seed in seeds) if verdict.breaches)
+    return (verdict for verdict in (judged(seed, damage, focus, traffic) for seed in seeds) if verdict.breaches)
 
 
 def told(verdict: Verdict, *, breaches_max: int = 8) -> str:
@@ -43,5 +57,6 @@ def told(verdict: Verdict, *, breaches_max: int = 8) -> str:
     left_out = len(verdict.breaches) - len(shown)
     if left_out:
         shown.append(f"  and {left_out} more")
-    head = f"seed {verdict.seed} breaks a law ({verdict.record.story})"
-    return "\n".join((head, *shown, f"  to see it: make sim SEED={verdict.seed}"))
+    head = f"seed {verdict.seed} of the {verdict.traffic} breaks a law ({verdict.record.story})"
+    again = f"make sim SEED={verdict.seed} ARGS='--traffic {verdict.traffic}'"
+    return "\n".join((head, *shown, f"  to see it: {again}"))

@@ -8,20 +8,20 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from tests.simulation.runs import Verdict, judged
+from tests.simulation.runs import judged
 
-SEEDS = (3, 17, 58)
+RUNS = ((3, "bank"), (17, "bank"), (58, "bank"), (3, "booking"), (17, "booking"))
 ROOT = Path(__file__).parents[2]
 
-PRINT_DIGESTS = f"""
-from tests.simulation.runs import judged
-from tests.simulation.test_determinism import digests
-print(*(digest for seed in {SEEDS} for digest in digests(judged(seed))))
+PRINT_DIGESTS = """
+from tests.simulation.test_determinism import RUNS, digests_of
+print(*(digest for seed, traffic in RUNS for digest in digests_of(seed, traffic)))
 """
 
 
-def digests(verdict: Verdict) -> tuple[str, str]:
+def digests_of(seed: int, traffic: str) -> tuple[str, str]:
     """Of everything that happened, and of everything that was stored."""
+    verdict = judged(seed, traffic=traffic)
     log = sha256()
     for one in verdict.record.log:
         log.update(f"{one.sequence} {one.actor} {one.stored_at} {sorted(one.headers.items())} ".encode() + one.body)
@@ -30,9 +30,9 @@ def digests(verdict: Verdict) -> tuple[str, str]:
 
 def test_a_seed_repeats_in_one_process() -> None:
     """Nothing that an earlier run left behind changes a later one."""
-    first = [digests(judged(seed)) for seed in SEEDS]
+    first = [digests_of(*run) for run in RUNS]
     judged(99)
-    assert [digests(judged(seed)) for seed in SEEDS] == first
+    assert [digests_of(*run) for run in RUNS] == first
 
 
 def test_a_seed_repeats_in_another_process() -> None:
@@ -44,10 +44,10 @@ def test_a_seed_repeats_in_another_process() -> None:
             [sys.executable, "-c", PRINT_DIGESTS], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
         )
         told.add(tuple(said.stdout.split()))
-    here = tuple(digest for seed in SEEDS for digest in digests(judged(seed)))
+    here = tuple(digest for run in RUNS for digest in digests_of(*run))
     assert told == {here}
 
 
 def test_different_seeds_differ() -> None:
     """The seed is what makes the run."""
-    assert len({digests(judged(seed)) for seed in SEEDS}) == len(SEEDS)
+    assert len({digests_of(*run) for run in RUNS}) == len(RUNS)

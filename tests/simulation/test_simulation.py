@@ -1,4 +1,4 @@
-"""The system keeps its laws, whatever happens to it: a thousand seeds, each a storm of its own."""
+"""The system keeps its laws, whatever happens to it: a thousand seeds for each traffic, each a storm of its own."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from actors.simulation import storm, weather
-from tests.simulation.runs import judged, told
+from tests.simulation.runs import TRAFFICS, judged, told
 from tests.support.summary import FAULTS, SEEDS
 
 CHUNKS = 25
 CHUNK_SEEDS = 40
-"""Together a thousand. In chunks, so that several processes share them; every failing seed of a chunk is told."""
+"""Together a thousand of each. In chunks, so that processes share them; each failing seed of a chunk is told."""
 
 
+@pytest.mark.parametrize("traffic", sorted(TRAFFICS))
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_every_law_holds_in_every_run(chunk: int, record_property: Callable[[str, object], None]) -> None:
+def test_every_law_holds_in_every_run(chunk: int, traffic: str, record_property: Callable[[str, object], None]) -> None:
     """No seed breaks a law."""
     runs_with: Counter[str] = Counter()
     failures = []
     for seed in range(chunk * CHUNK_SEEDS, (chunk + 1) * CHUNK_SEEDS):
-        verdict = judged(seed)
+        verdict = judged(seed, traffic=traffic)
         runs_with.update(verdict.record.occurred.keys())
         if verdict.breaches:
             failures.append(told(verdict))

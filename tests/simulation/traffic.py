@@ -9,15 +9,29 @@ from typing import Final
 
 from actors.decider import AnyDecider, Command
 from actors.simulation.record import Part
-from tests.simulation.bank import ACCOUNT, Balance, Capture, Deposit, Open, Reserve, Touch, Withdraw
+from tests.laws import law_02_transfers
+from tests.laws.answers_are_true import answering
+from tests.laws.domain import Domain
+from tests.simulation.bank import ACCOUNT, Balance, Capture, Deposit, Open, Reserve, Touch, Withdraw, balance
+
+BANK: Final = Domain(
+    {"account": ACCOUNT},
+    silent=(Balance,),
+    laws={
+        "law 2, nothing from nothing": law_02_transfers.breaches,
+        "answers are true": answering({"account": {Balance: balance}}),
+    },
+)
 
 
 class BankTraffic:
     """`Traffic` on a few accounts; how the kinds of commands are mixed is drawn from the seed."""
 
+    domain: Final = BANK
+
     def __init__(self, seed: int) -> None:
         dice = Random(f"{seed}/traffic")
-        self.kinds: Final[Mapping[str, AnyDecider]] = {"account": ACCOUNT}
+        self.kinds: Final[Mapping[str, AnyDecider]] = BANK.kinds
         self.actors: Final[Sequence[str]] = [f"bank.account.{number}" for number in range(dice.choice((2, 3, 5, 40)))]
         self._singles: Final = dice.choice((0.2, 0.6, 0.9))
         self._questions: Final = dice.choice((0.1, 0.5))
