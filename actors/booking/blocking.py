@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors.booking.claims import Day
 from actors.booking.commands import BlockSlots
+from actors.booking.eligibility import bad_text
 from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By
 from actors.booking.room import meet
@@ -26,8 +27,8 @@ def block_slots(day: Day, command: BlockSlots, by: By) -> Answer:
         return Refusal("too_many_blocks", f"a day has at most {LIMITS.blocks_max} blocks")
     if not 0 <= command.first < command.end <= SLOTS:
         return Refusal("bad_slots", f"slots are counted from 0 to {SLOTS}, and the end is behind the first")
-    if len(command.reason) > LIMITS.reason_characters_max:
-        return Refusal("reason_too_long", f"a reason has at most {LIMITS.reason_characters_max} characters")
+    if (problem := bad_text("reason", command.reason, LIMITS.reason_characters_max)) is not None:
+        return problem
     slots = Slots(command.first, command.end)
     booked = sorted(id for id, taken in day.taken.items() if meet(taken.slots, slots))
     return Decision((Blocked(command.block, slots, command.reason),), {"block": command.block, "booked": booked})

@@ -7,8 +7,9 @@ from hmac import compare_digest
 
 from actors.booking.claims import Day
 from actors.booking.commands import Confirm
-from actors.booking.eligibility import eligible
+from actors.booking.eligibility import bad_text, eligible
 from actors.booking.lifecycle import Step, allows, next_status
+from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By, apart, complete, owns, unknown
 from actors.booking.room import has_lapsed
 from actors.decider import Decision, Refusal
@@ -62,6 +63,8 @@ def end(
     day: Day, id: str, step: Step, token: str | None, hook: BookingCancelled | BookingDeclined, at: Instant, by: By
 ) -> Answer:
     """Give the slots back. Whoever has given them back already has nothing more to give."""
+    if (problem := bad_text("reason", hook.reason, LIMITS.reason_characters_max)) is not None:
+        return problem
     freed = (SlotsFreed(id),) if id in day.taken else ()
     if not owns(day, id):
         return Decision(freed) if owner_of(day.org, id) in by.together else apart(id)

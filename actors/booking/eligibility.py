@@ -103,9 +103,9 @@ def answered(event_type: EventType, answers: Mapping[str, str]) -> Refusal | Non
 
 
 def _malformed(question: Question, answer: str) -> str | None:
-    most = min(question.characters_max, ANSWER_CHARACTERS_MAX)
-    if len(answer) > most:
-        return f"at most {most} characters"
+    problem = bad_text("answer", answer, min(question.characters_max, ANSWER_CHARACTERS_MAX))
+    if problem is not None:
+        return problem.detail
     match question.kind:
         case "email" if not _EMAIL.fullmatch(answer):
             return "this is no e-mail address"
@@ -124,9 +124,18 @@ def _malformed(question: Question, answer: str) -> str | None:
 
 
 def bad_booker(booker: Booker) -> Refusal | None:
+    """What is wrong with what is said of a booker, if anything."""
+    most = LIMITS.booker_characters_max
     for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
-        if len(text) > LIMITS.booker_characters_max:
-            return Refusal("booker_too_long", f"{name} has at most {LIMITS.booker_characters_max} characters")
-        if not text.isprintable():
-            return Refusal("bad_booker", f"{name} has characters that cannot be shown")
+        if (problem := bad_text(name, text, most)) is not None:
+            return problem
+    return None
+
+
+def bad_text(name: str, text: str, most: int) -> Refusal | None:
+    """Text that is stored can be shown, and has an end."""
+    if len(text) > most:
+        return Refusal(f"{name}_too_long", f"{name} has at most {most} characters")
+    if not text.isprintable() and not all(letter.isprintable() or letter in "\n\t" for letter in text):
+        return Refusal(f"bad_{name}", f"{name} has characters that cannot be shown")
     return None

@@ -140,7 +140,7 @@ class TestBooking:
 
     def test_who_books_is_named_in_bounds(self) -> None:
         """Text that can be shown, and not without end."""
-        for booker, code in ((Booker("x" * 321), "booker_too_long"), (Booker("a\x00"), "bad_booker")):
+        for booker, code in ((Booker("x" * 321), "name_too_long"), (Booker(email="a\x00"), "bad_email")):
             day().when(Book(ID, wish(), booker=booker), policy=by()).then_refused(code)
 
     def test_an_id_is_used_once(self) -> None:
@@ -245,6 +245,13 @@ class TestLifecycle:
         day(*booked(), *ended).when(Cancel(ID, TOKEN), policy=by()).then_nothing(reply=reply)
         again = day(*booked(), *ended, *booked(token="b-2"))
         again.when(Cancel(ID), policy=by()).then_nothing(reply=reply)
+
+    def test_a_reason_is_text_within_bounds(self) -> None:
+        """It is stored and shown: on several lines, but not without end."""
+        for reason, code in (("x" * 1_001, "reason_too_long"), ("\x1b[2J", "bad_reason")):
+            day(*booked()).when(Cancel(ID, None, reason), policy=by()).then_refused(code)
+            day(*booked("pending")).when(Decline(ID, reason), policy=by()).then_refused(code)
+        assert day(*booked()).when(Cancel(ID, None, "ill\nsorry"), policy=by()).facts
 
     def test_deadlines_bind_the_booker_not_the_operator(self) -> None:
         """An hour before for cancelling, two for moving."""
