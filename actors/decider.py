@@ -106,7 +106,7 @@ class Consulted(Generic[P]):
     sequence: int = 0
     leases: Leases = field(default_factory=Leases)
     together: tuple[str, ...] = ()
-    """The actors of the transaction that the command is a part of, in order; nobody when it stands alone."""
+    """The actors that are asked the very same in one transaction, in order; nobody when the command stands alone."""
 
 
 def never(_state: Any) -> Instant | None:

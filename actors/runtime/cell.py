@@ -70,14 +70,21 @@ class Letter:
 class Request:
     """A transaction's wish for this actor's part of it. Decided alone: the cell closes on it. See `transactions`."""
 
-    __slots__ = ("body", "deadline", "envelope", "outcome", "together")
+    __slots__ = ("alike", "body", "deadline", "envelope", "outcome", "together")
 
     def __init__(
-        self, envelope: Envelope, body: msgspec.Raw, together: tuple[str, ...], deadline: float, outcome: Any
+        self,
+        envelope: Envelope,
+        body: msgspec.Raw,
+        together: tuple[str, ...],
+        alike: tuple[str, ...],
+        deadline: float,
+        outcome: Any,
     ) -> None:
         self.envelope = envelope
         self.body = body
         self.together = together
+        self.alike = alike
         self.deadline = deadline
         self.outcome = outcome
         """A future: `Draft` (the cell is closed on it), `Repeat`, or the refusal's bytes."""
@@ -345,7 +352,7 @@ class Cell:
         if request.deadline < loop_now:
             outcome.set_result(UNKNOWN if in_doubt else _TOO_LATE)
             return False
-        policy = replace(self.policy, together=request.together) if self.decider.consults else self.policy
+        policy = replace(self.policy, together=request.alike) if self.decider.consults else self.policy
         decision = self._decide(memory, envelope, request.body, policy, at, clock_now)
         if isinstance(decision, msgspec.Raw):
             outcome.set_result(UNKNOWN if in_doubt else decision)

@@ -57,6 +57,8 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
     within_ms: int
     body: msgspec.Raw
     together: tuple[str, ...]
+    alike: tuple[str, ...] = ()
+    """Those of them who are asked the very same."""
 
 
 class Landed(msgspec.Struct, frozen=True, tag=True):
@@ -201,7 +203,8 @@ class Transactions:
         settled = False
         try:
             for actor in together:
-                outcome = await self._prepare(attempt, letter, actor, parts[actor], together)
+                alike = tuple(other for other in together if parts[other] == parts[actor])
+                outcome = await self._prepare(attempt, letter, actor, parts[actor], together, alike)
                 if isinstance(outcome, Promise):
                     promises[actor] = outcome
                 elif isinstance(outcome, Repeated):
@@ -250,13 +253,19 @@ class Transactions:
         return UNKNOWN
 
     async def _prepare(
-        self, attempt: str, letter: Letter, actor: str, body: msgspec.Raw, together: tuple[str, ...]
+        self,
+        attempt: str,
+        letter: Letter,
+        actor: str,
+        body: msgspec.Raw,
+        together: tuple[str, ...],
+        alike: tuple[str, ...],
     ) -> Promise | Repeated | Refused:
         envelope = letter.envelope
         left_ms = int((letter.deadline - asyncio.get_running_loop().time()) * 1000)
         if left_ms <= 0:
             return Refused(_NO_TIME)
-        ask = Prepare(attempt, actor, envelope.id, envelope.by, envelope.asked_at, left_ms, body, together)
+        ask = Prepare(attempt, actor, envelope.id, envelope.by, envelope.asked_at, left_ms, body, together, alike)
         if self._host.owns(partition_of(actor)):
             return await self._prepare_here(ask)
         return await self._prepare_there(ask)
@@ -399,7 +408,7 @@ class Transactions:
         deadline = loop.time() + min(ask.within_ms, host.limits.lease_ms) / 1000
         outcome: asyncio.Future[Draft | Repeat | msgspec.Raw] = loop.create_future()
         envelope = Envelope(0, ask.actor, ask.id, ask.by, ask.asked_at, ask.within_ms, ask.body)
-        host.queue(cell, Request(envelope, ask.body, ask.together, deadline, outcome))
+        host.queue(cell, Request(envelope, ask.body, ask.together, ask.alike, deadline, outcome))
         self._deciding[outcome] = (ask.attempt, ask.actor)
         try:
             await asyncio.wait((outcome,), timeout=max(deadline - loop.time(), 0))

@@ -137,6 +137,19 @@ class TestSpans:
             for resource in ("studio", "mics"):
                 assert [max(await used(sender, resource, date)) for date in dates] == [0, 0, 0]
 
+    async def test_a_part_is_not_taken_by_whoever_is_asked_something_else(self) -> None:
+        """To be there is not enough: all days of a booking are asked for the very same, or it is not made."""
+        async with open_house(KINDS) as house:
+            await house.host()
+            sender = await house.sender()
+            await set_up(sender)
+            long = wish(tomorrow(house), minutes=2_880)
+            parts = for_book("demo", VISIT, Book(id_for(VISIT, long, "b-1"), long))
+            assert not isinstance(parts, Refusal)
+            (owner, command), *others = parts
+            sly = await sender.transact([(owner, command), *((actor, ShowDay()) for actor, _ in others)])
+            assert isinstance(sly, Refusal) and sly.code == "changed_meanwhile"
+
     async def test_a_booking_moves_to_other_days_with_all_that_it_has(self) -> None:
         """Partly onto its own old time; what it had is free, what it has is taken, and its id still finds it."""
         async with open_house(KINDS) as house:
