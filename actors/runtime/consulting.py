@@ -97,13 +97,16 @@ class Consulting:
         name = actor_name(cell.actor.split(".", 1)[0], cell.decider.consults)
         view = self._views.get(name)
         if view is None:
-            view = self._views[name] = _View(Memory(self._kinds[cell.decider.consults], name, 1), now)
+            view = self._views[name] = _View(self._blank(name), now)
         view.asked_at = now
         if now - view.checked_at < CONSULTED_FRESH_MS / 1000:
             return Consulted(view.memory.state, view.memory.sequence, cell.leases)
         view.waiting[cell] = None
         self._look.set()
         return None
+
+    def _blank(self, name: str) -> Memory:
+        return Memory(self._kinds[kind_of(name)], name, remembered_max=1)
 
     def tell(self, actor: str, sequence: int) -> None:
         """One of our own has committed: whoever decides by it had better know."""
@@ -157,6 +160,10 @@ class Consulting:
                         view.memory.follow(recorded)
             except LogError as error:  # a broken chain among them: who decides by it waits in vain, and is told late
                 await self._later([name], error)
+                continue
+            except Exception:  # a bug in a decider: its own view is begun anew, and the others stay fresh
+                log.exception("view_failed", actor=name)
+                view.memory = self._blank(name)
                 continue
             view.checked_at = began
             waiting, view.waiting = view.waiting, {}

@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from actors.decider import Refusal
 from actors.runtime.consulting import CONSULTED_EVERY_MS, CONSULTED_FRESH_MS, NEWS
 from actors.runtime.wire import Accepted
 from events.errors import UnknownOutcome
-from tests.support.desk import KINDS, PERIOD_MS, CameBack, Lend, SetRule, StillWanted
+from tests.support.desk import BROKEN, KINDS, PERIOD_MS, CameBack, Lend, RuleSet, SetRule, StillWanted
 from tests.support.house import House, accepted, open_house
 from tests.support.waiting import later, until
 
@@ -83,6 +84,20 @@ class TestConsulting:
                 await sender.send(desk, Lend("a"), within_ms=1_500)
             house.log_of(host).down = False
             assert isinstance(await sender.send(desk, Lend("a")), Accepted)
+
+    async def test_a_rule_that_nobody_can_read_concerns_its_own_only(self) -> None:
+        """A bug in one organisation's history leaves the others' desks open."""
+        async with open_house(KINDS) as house:
+            host, sender = await house.host(), await house.sender()
+            desk = house.actors_of(host, 1, kind="desk")[0]
+            await sender.send(desk, Lend("a"))
+            with capture_logs() as logs:
+                await house.commit(RULE, RuleSet(BROKEN))
+                await asyncio.sleep(2 * CONSULTED_FRESH_MS / 1000)
+                with pytest.raises(UnknownOutcome):
+                    await sender.send(desk, Lend("b"), within_ms=1_000)
+            assert any(line["event"] == "view_failed" for line in logs)
+            assert isinstance(await sender.send("other.desk.n1", Lend("a")), Accepted)
 
 
 class TestLeases:

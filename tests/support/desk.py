@@ -31,7 +31,13 @@ def _decide_rule(_rule: Rule, command: SetRule, _at: Instant, _policy: None) -> 
     return Decision((RuleSet(command.most),))
 
 
+BROKEN: Final = -1
+"""A rule that no host can make sense of."""
+
+
 def _evolve_rule(rule: Rule, fact: RuleSet, _at: Instant) -> Rule:
+    if fact.most == BROKEN:
+        raise RuntimeError("evolve is broken")
     rule.most = fact.most
     return rule
 
