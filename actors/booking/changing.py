@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from hmac import compare_digest
 
-from actors.booking.claims import Day
+from actors.booking.claims import Day, Taken
 from actors.booking.commands import Confirm
 from actors.booking.eligibility import bad_text, eligible
 from actors.booking.lifecycle import Step, allows, next_status
@@ -48,15 +48,17 @@ def confirm(day: Day, command: Confirm, at: Instant, by: By) -> Answer:
             return event_type
     elif owner_of(day.org, command.booking) not in by.together:
         return apart(command.booking)
-    if taken is None or has_lapsed(taken, at):
+    stands = taken or booking
+    if stands is None or has_lapsed(stands, at):
         return Refusal("lapsed", f"{command.booking!r} has lapsed", "late")
-    status, until = next_status(taken.status, by.state.event_types.get(taken.event_type), command.token, at)
-    kept = SlotsKept(command.booking, status, until)
+    slug = stands.event_type if isinstance(stands, Taken) else stands.wish.event_type
+    status, until = next_status(stands.status, by.state.event_types.get(slug), command.token, at)
+    kept = () if taken is None else (SlotsKept(command.booking, status, until),)
     reply = {"booking": command.booking, "status": status, "until": until}
     if booking is None:
-        return Decision((kept,), reply)
+        return Decision(kept, reply)
     hook = BookingConfirmed(booking.id) if status == "confirmed" else BookingPending(booking.id, until)
-    return Decision((kept, hook), reply)
+    return Decision((*kept, hook), reply)
 
 
 def end(

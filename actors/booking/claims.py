@@ -6,7 +6,7 @@ counts follow from the claims; they are kept beside them because every decision 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from typing import Final, TypeAlias
 
 import msgspec
@@ -159,7 +159,10 @@ class Day(msgspec.Struct):
         self.agenda = [due for due in self.agenda if due[2] != booking or due[1] == "lapse"]
 
     def remind(self, at: Instant, what: str, id: str) -> None:
-        insort(self.agenda, (at, what, id))
+        due = (at, what, id)
+        index = bisect_left(self.agenda, due)
+        if self.agenda[index : index + 1] != [due]:
+            self.agenda.insert(index, due)
 
     def forget(self, at: Instant, what: str, id: str) -> None:
         index = bisect_left(self.agenda, (at, what, id))

@@ -102,6 +102,12 @@ def evolve(day: Day, fact: DayFact, at: Instant) -> Day:
 
 
 def _change(day: Day, id: str, **changes: object) -> Booking:
-    booking = msgspec.structs.replace(day.bookings[id], **changes)
+    before = day.bookings[id]
+    booking = msgspec.structs.replace(before, **changes)
     day.bookings[id] = booking
+    if id not in day.taken:  # all that it has is on other days: it lapses here by its own record
+        if before.until is not None:
+            day.forget(before.until, "lapse", id)
+        if booking.until is not None:
+            day.remind(booking.until, "lapse", id)
     return booking

@@ -9,6 +9,7 @@ from actors.booking.part import By
 from actors.decider import Leases, Refusal
 from events.clock import Instant
 from events.day import (
+    Booking,
     BookingCompleted,
     BookingLapsed,
     DayFact,
@@ -75,7 +76,8 @@ def due(day: Day, at: Instant, leases: Leases) -> Iterator[DayFact]:
                     if day.waiting(id) is not None:
                         yield OfferLapsed(id)
             case "lapse":
-                yield SlotsFreed(id)
+                if id in day.taken:
+                    yield SlotsFreed(id)
                 if id in day.bookings:
                     yield BookingLapsed(id)
             case "complete":
@@ -91,5 +93,5 @@ def ends(id: str, hold: Hold, leases: Leases) -> Instant:
     return min(leases.end_of(id, hold.until, hold.period_ms), hold.until_max)
 
 
-def has_lapsed(taken: Taken, at: Instant) -> bool:
-    return taken.until is not None and taken.until < at
+def has_lapsed(stands: Taken | Booking, at: Instant) -> bool:
+    return stands.until is not None and stands.until < at

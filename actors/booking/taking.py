@@ -112,7 +112,8 @@ def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
             return objection
     elif owner_of(day.org, id) not in by.together:
         return apart(id)
-    if old is not None and has_lapsed(old, at):
+    stands = old or booking
+    if stands is not None and has_lapsed(stands, at):
         return Refusal("lapsed", f"{id!r} has lapsed", "late")
     facts: list[DayFact] = [] if old is None else [SlotsFreed(id)]
     slots = slots_of(day.resource, day.date, wish.items, span)
