@@ -31,6 +31,8 @@ FILE_NAME: Final = "tidegate.toml"
 FILE_VARIABLE: Final = "TIDEGATE_CONFIG"
 PREFIX: Final = "TIDEGATE_"
 DEFAULT: Final = "default"
+DEMO_ORG: Final = "demo"
+"""The organisation that is meant when none is named, and that `up` fills with something to look at."""
 
 IDENTIFIER: Final = r"\A[a-z0-9][a-z0-9_-]{0,63}\Z"
 """The grammar of `events.names.identifier`, as a pattern for a type."""
@@ -110,7 +112,7 @@ class Settings(Section, frozen=True):
 
     org: Annotated[
         str, Meta(description="The organisation that commands are for when none is named.", pattern=IDENTIFIER)
-    ] = "demo"
+    ] = DEMO_ORG
     data_dir: Annotated[
         Path, Meta(description="Where the embedded stack keeps everything, relative to the working directory.")
     ] = Path(".tidegate")

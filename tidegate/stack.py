@@ -21,14 +21,14 @@ from typing import Final
 import msgspec
 import structlog
 
-from actors.runtime.sender import Sender
 from events.clock import system_clock
 from events.errors import TidegateError
 from events.nats.ground import Ground, reached
 from events.nats.log import JetStreamLog
 from events.nats.reach import Reach
-from tidegate import run_file, seed
-from tidegate.config import Settings
+from tidegate import demo, run_file
+from tidegate.asking import on
+from tidegate.config import DEMO_ORG, Settings
 from tidegate.keeping import Tell, first_of
 from tidegate.leftovers import end_leftovers
 from tidegate.listening import Listening
@@ -84,8 +84,8 @@ class Stack:
         run_file.write(settings.data_dir, self._run(reach))
         stops.callback(run_file.forget, settings.data_dir)
         await self._start_hosts(reach, ground, stops)
-        if settings.org == seed.ORG:
-            await self._seed(ground)
+        if settings.org == DEMO_ORG:
+            await self._fill(ground)
         self._tell("ready", f"everything runs, after {time.perf_counter() - began:.1f} s", hosts=list(self.names))
 
     async def watch(self) -> None:
@@ -167,18 +167,18 @@ class Stack:
         text = f"{len(self.names)} hosts own all partitions ({_since(began)})"
         self._tell("hosts_started", text, hosts=list(self.names), runtime=settings.runtime)
 
-    async def _seed(self, ground: Ground) -> None:
-        sender = Sender(ground.bus, system_clock, by="seed")
-        await sender.start()
+    async def _fill(self, ground: Ground) -> None:
+        """Something to look at, when there is nothing yet."""
         try:
-            count = await seed.seed(sender)
+            async with on(ground, self.settings.org, by="demo") as asking:
+                if not await demo.is_wanted(asking):
+                    return
+                filled = await demo.fill(asking)
         except TidegateError as error:  # refused, unknown, out of reach: a demo is no reason to end what runs
-            self._tell("not_seeded", f"the demo organisation was not put there: {error}", wrong=True, reason=error.code)
+            self._tell("not_filled", f"the demo organisation was not put there: {error}", wrong=True, reason=error.code)
         else:
-            if count:
-                self._tell("seeded", f"the catalog of {seed.ORG!r} got {count} resources to look at", resources=count)
-        finally:
-            await sender.stop()
+            if filled.new:
+                self._tell("filled", f"{self.settings.org!r} has {filled.told}", **filled.data)
 
     def _run(self, reach: Reach) -> run_file.Run:
         settings = self.settings

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.booking import booking_app
 from tidegate.cli.commands import commands
 from tidegate.cli.config import config
+from tidegate.cli.demo import demo
 from tidegate.cli.doctor import doctor
 from tidegate.cli.down import down
 from tidegate.cli.host import host
@@ -39,6 +41,8 @@ def tidegate(
 add(app, up, settings=UP_SETTINGS)
 add(app, down)
 add(app, status)
+add(app, demo)
+app.add_typer(booking_app)
 add(app, send)
 add(app, commands)
 app.add_typer(log_app)

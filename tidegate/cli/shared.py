@@ -30,6 +30,7 @@ from events.errors import BadName, LogHalted, TidegateError
 from tidegate import logs
 from tidegate.config import BadSetting, Flag, Loaded, Settings, load
 from tidegate.keeping import StackSuperseded
+from tidegate.refused import Refused
 
 
 class ExitCode(IntEnum):
@@ -168,7 +169,8 @@ def report(error: TidegateError, *, as_json: bool, **about: str) -> None:
         typer.echo(orjson.dumps(said), err=True)
         return
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"error[{error.code}]: ", style="bold red", end="")
+    word = "refused" if isinstance(error, Refused) else "error"
+    console.print(f"{word}[{error.code}]: ", style="bold red", end="")
     console.print(str(error))
     if error.next_step:
         console.print(f"  next: {error.next_step}")

@@ -18,9 +18,11 @@ from rich.markup import escape
 
 from events.clock import iso, system_clock
 from tidegate.cli.shared import Invocation, SettingFlag
-from tidegate.config import Settings
+from tidegate.config import DEMO_ORG, Settings
 
 KILLED = 130
+
+DEMO_LOOKS: Final = ("slots session studio-north --date mon", "watch studio-north mon")
 
 SETTINGS: Final = (
     SettingFlag(
@@ -107,8 +109,8 @@ class Teller:
         lines = [
             f"data and logs in [bold]{escape(str(settings.data_dir))}[/]. Try, in another terminal:",
             f"  {me} status{folder}",
-            f"  {me} send list_resources{folder}",
-            f"  {me} send put_resource id=studio-west time_zone=Europe/Paris capacity=2{folder}",
+            f"  {me} booking list{folder}",
+            *(f"  {me} booking {one}{folder}" for one in DEMO_LOOKS if settings.org == DEMO_ORG),
             f"  {me} log tail{folder}",
             "Ctrl-C stops everything." if kept else f"Hosts stay on the Ray cluster; {me} down{folder} stops them.",
         ]
