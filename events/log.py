@@ -106,6 +106,11 @@ class EventLog(Protocol):
         """All commits behind `after` in order, up to the last one at the time of the call."""
         ...
 
+    async def actors_under(self, name: str) -> list[str]:
+        """The actors that have commits and whose names go on behind `name`, in order: `demo.day.studio` leads to
+        `demo.day.studio.2026-12-07`."""
+        ...
+
     def follow(self, after: int = 0) -> AsyncIterator[Step]:
         """All steps behind `after`, then those to come, without end. A batch is shown whole or not yet.
         Ends with a `LogHalted` when the log was created anew or ends before `after`."""

@@ -324,6 +324,9 @@ class MachineLog:
             await self._machine.pause(self._storage.hop_s(0.0, "", self._machine))
             yield step
 
+    async def actors_under(self, name: str) -> list[str]:
+        return await self._storage.ask(self._machine, lambda: self._storage.log.actors_under(name))
+
     async def head(self) -> LogHead:
         return await self._storage.ask(self._machine, self._storage.log.head)
 

@@ -104,6 +104,10 @@ class MemoryLog:
     def read(self, after: int = 0) -> AsyncIterator[Recorded]:
         return _pages(self._recorded[after:])
 
+    async def actors_under(self, name: str) -> list[str]:
+        await asyncio.sleep(0)
+        return sorted(actor for actor in self._of_actor if actor.startswith(f"{name}."))
+
     async def follow(self, after: int = 0) -> AsyncIterator[Step]:
         if after > len(self._recorded):
             raise SequenceRanBackwards(f"asked for what comes after {after}, but the log ends at {len(self._recorded)}")

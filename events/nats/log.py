@@ -161,6 +161,10 @@ class JetStreamLog:
             async for recorded in self._reader.pages(names.LOG_SUBJECTS, after, last):
                 yield recorded
 
+    async def actors_under(self, name: str) -> list[str]:
+        await self._ready()
+        return sorted(names.actor_of(subject) for subject in await self._stream.subjects(names.subject_of(name)))
+
     async def follow(self, after: int = 0) -> AsyncIterator[Step]:
         async for step in follow(self._replies, self._stream.name, after, self._continuity, self._verify):
             yield step

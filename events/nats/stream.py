@@ -57,6 +57,17 @@ class Stream:
             raise LogUnavailable(f"stream {self.name}: {answer.error}")
         return answer
 
+    async def subjects(self, under: str) -> list[str]:
+        """Every subject below `under` that has a message, in as many answers as it takes."""
+        found: list[str] = []
+        while True:
+            answer = await self._ask("INFO", {"subjects_filter": f"{under}.>", "offset": len(found)})
+            if answer.error is not None:
+                raise LogUnavailable(f"stream {self.name}: {answer.error}")
+            found += answer.state.subjects
+            if not answer.state.subjects or len(found) >= answer.total:
+                return found
+
     async def create(self, settings: dict[str, Any]) -> ApiError | None:
         return (await self._ask("CREATE", settings)).error
 

@@ -90,6 +90,8 @@ class StreamState(msgspec.Struct, frozen=True):
     bytes: int = 0
     first_seq: int = 0
     last_seq: int = 0
+    subjects: dict[str, int] = {}
+    """How many messages each has, of those that were asked for."""
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -108,6 +110,8 @@ class StreamAnswer(msgspec.Struct, frozen=True):
     config: StreamConfig | None = None
     created: str = ""
     state: StreamState = StreamState()
+    total: int = 0
+    """How many subjects there are in all, when there are more than one answer holds."""
     cluster: StreamCluster = StreamCluster()
 
 

@@ -408,6 +408,15 @@ class EventLogContract:
             await log.append_together([too_large, entry(CAROL, "small")])
         assert await bodies(log.read()) == [b"small"]
 
+    async def test_actors_are_found_by_how_their_names_begin(self, log: EventLog) -> None:
+        """Whole parts of names count: a studio is not every name that begins with the same letters."""
+        stored = [f"demo.day.studio.2026-12-{day:02}" for day in range(1, 32)]
+        await append(log, *(entry(actor) for actor in (*stored, "demo.day.studio-b.2026-12-01", "demo.catalog")))
+        await append(log, entry(stored[0], "again", ExpectAt((await log.last_of(stored[:1]))[stored[0]].sequence)))
+        assert await log.actors_under("demo.day.studio") == stored
+        assert len(await log.actors_under("demo.day")) == 32
+        assert await log.actors_under("nobody") == []
+
     async def test_the_head_is_where_the_log_ends(self, log: EventLog, rival: EventLog) -> None:
         """The head names the first and the last sequence, and one identity for all who read it."""
         stored = await append(log, entry(ALICE, "a"), entry(BOB, "b"))

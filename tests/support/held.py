@@ -137,5 +137,9 @@ class Held:
         async for step in self.log.follow(after):
             yield step
 
+    async def actors_under(self, name: str) -> list[str]:
+        await self._pass("read")
+        return await self.log.actors_under(name)
+
     async def head(self) -> LogHead:
         return await self.log.head()
