@@ -38,15 +38,12 @@ def make_room(
         _give_back(used, slots, day.taken[moving].slots)
     gone: list[DayFact] = [HoldReleased(id) for id in own if id != converted]
     if max(used) + slots.units > capacity:
-        overdue = [
-            fact
-            for fact in due(day, at, by.leases)
-            if not (isinstance(fact, HoldExpired) and (fact.hold in own or fact.hold == converted))
-        ]
+        spoken_for = {*own, converted, moving}
+        overdue = [fact for fact in due(day, at, by.leases) if _whose(fact) not in spoken_for]
         for fact in overdue:
             if isinstance(fact, HoldExpired):
                 _give_back(used, slots, day.holds[fact.hold].slots)
-            elif isinstance(fact, SlotsFreed) and fact.booking != moving:
+            elif isinstance(fact, SlotsFreed):
                 _give_back(used, slots, day.taken[fact.booking].slots)
         gone = [*overdue, *gone]
     if max(used) + slots.units > capacity:
@@ -57,6 +54,14 @@ def make_room(
 
 def meet(one: Slots, other: Slots) -> bool:
     return one.first < other.end and other.first < one.end
+
+
+def _whose(fact: DayFact) -> str | None:
+    """The hold or the booking that time has come for."""
+    match fact:
+        case HoldExpired(id) | SlotsFreed(id) | BookingLapsed(id) | BookingCompleted(id) | ReminderDue(id):
+            return id
+    return None
 
 
 def _give_back(used: list[int], window: Slots, slots: Slots) -> None:

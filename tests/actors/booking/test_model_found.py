@@ -16,8 +16,10 @@ from events.day import (
     BookingMoved,
     BookingPending,
     DayFact,
+    HoldExpired,
     Slots,
     SlotsFreed,
+    SlotsHeld,
     SlotsTaken,
     Status,
 )
@@ -41,6 +43,21 @@ def moved_away(event_type: str, status: Status, until: Instant | None = UNTIL) -
         SlotsFreed(ID),
         BookingMoved(ID, later, Span(TOMORROW, TOMORROW + HOUR_MS), 1),
     )
+
+
+def test_what_is_moved_is_not_completed_on_the_way() -> None:
+    """Its old time is over, and nobody has noticed; making room for it at the new one notices only what others left."""
+    later = wish(start=NOON + 4 * HOUR_MS)
+    booking = Booking(ID, wish(), Span(NOON, NOON + HOUR_MS), "confirmed", created_at=NOW, complete_after=0)
+    at = NOON + 2 * HOUR_MS
+    hold = SlotsHeld(id_of("h-1"), "ann", later, Slots(64, 68), at - 1, at - 1, 10_000, 7)
+    facts = (SlotsTaken(ID, "visit", Slots(48, 52), "confirmed", None, "", 7), BookingMade(booking), hold)
+    day(*facts).when(Move(ID, later), at=at, policy=by()).then(
+        HoldExpired(id_of("h-1")),
+        SlotsFreed(ID),
+        SlotsTaken(ID, "visit", Slots(64, 68), "confirmed", None, "", 7),
+        BookingMoved(ID, later, Span(later.start, later.start + HOUR_MS), 1),
+    ).wakes_at(later.start + HOUR_MS + 1)
 
 
 class TestMovedAway:
