@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from events.clock import Instant
 from events.facts import Fact, FactSet
 
 Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -160,12 +161,53 @@ class Unlinked(Fact, frozen=True):
     resource: str
 
 
+class ResourceRationed(Fact, frozen=True):
+    """No more than so many of its units are given out from here on, while somebody makes sure that fewer will do."""
+
+    id: str
+    most: int
+
+
+class RationLifted(Fact, frozen=True):
+    id: str
+
+
 CatalogFact: TypeAlias = (
-    ResourcePut | ResourceRetired | SchedulePut | ScheduleRemoved | EventTypePut | EventTypeRemoved | Linked | Unlinked
+    ResourcePut
+    | ResourceRetired
+    | ResourceRationed
+    | RationLifted
+    | SchedulePut
+    | ScheduleRemoved
+    | EventTypePut
+    | EventTypeRemoved
+    | Linked
+    | Unlinked
 )
 FACTS = FactSet[CatalogFact](
-    (ResourcePut, ResourceRetired, SchedulePut, ScheduleRemoved, EventTypePut, EventTypeRemoved, Linked, Unlinked)
+    (
+        ResourcePut,
+        ResourceRetired,
+        ResourceRationed,
+        RationLifted,
+        SchedulePut,
+        ScheduleRemoved,
+        EventTypePut,
+        EventTypeRemoved,
+        Linked,
+        Unlinked,
+    )
 )
+
+
+class Ration(msgspec.Struct, frozen=True):
+    """At most so many units, since when."""
+
+    most: int
+    since: Instant
+
+
+NO_RATION: Final = Ration(2**62, 0)
 
 
 class Catalog(msgspec.Struct):
@@ -178,6 +220,18 @@ class Catalog(msgspec.Struct):
     links: dict[str, list[str]] = {}
     """By event type: the resources that it can be booked with, in order. A retired one keeps its place: it can be
     booked again when it is put again."""
+    rations: dict[str, Ration] = {}
+    """By resource."""
+    ever_linked: list[str] = []
+    """Resources on which bookings may stand, whatever they are linked to now; in order."""
+    ever_offered: list[str] = []
+    """Event types of which there may be bookings; in order."""
+    inactive_since: dict[str, Instant] = {}
+    """By event type."""
+
+    def units_of(self, resource: Resource) -> int:
+        """How many are given out."""
+        return min(resource.capacity, self.rations.get(resource.id, NO_RATION).most)
 
     def linked(self, event_type: str, resource: str) -> bool:
         resources = self.links.get(event_type, [])
@@ -185,26 +239,46 @@ class Catalog(msgspec.Struct):
         return place < len(resources) and resources[place] == resource
 
 
-def take_in(catalog: Catalog, fact: CatalogFact) -> Catalog:
-    """Change the catalog as the fact says."""
+def take_in(catalog: Catalog, fact: CatalogFact, at: Instant) -> Catalog:
+    """Change the catalog as the fact says, which was decided at that instant."""
     match fact:
         case ResourcePut(resource):
             catalog.retired.pop(resource.id, None)
             catalog.active[resource.id] = resource
+            if resource.capacity <= catalog.rations.get(resource.id, NO_RATION).most:
+                catalog.rations.pop(resource.id, None)
         case ResourceRetired(id):
             catalog.retired[id] = catalog.active.pop(id)
+            catalog.rations.pop(id, None)
+        case ResourceRationed(id, most):
+            catalog.rations[id] = Ration(most, at)
+        case RationLifted(id):
+            del catalog.rations[id]
         case SchedulePut(schedule):
             catalog.schedules[schedule.id] = schedule
         case ScheduleRemoved(id):
             del catalog.schedules[id]
         case EventTypePut(event_type):
             catalog.event_types[event_type.slug] = event_type
+            if event_type.active:
+                catalog.inactive_since.pop(event_type.slug, None)
+            else:
+                catalog.inactive_since.setdefault(event_type.slug, at)
         case EventTypeRemoved(slug):
             del catalog.event_types[slug]
             catalog.links.pop(slug, None)
+            catalog.inactive_since.pop(slug, None)
         case Linked(event_type, resource):
             if not catalog.linked(event_type, resource):
                 insort(catalog.links.setdefault(event_type, []), resource)
+            _add(catalog.ever_linked, resource)
+            _add(catalog.ever_offered, event_type)
         case Unlinked(event_type, resource):
             catalog.links[event_type].remove(resource)
     return catalog
+
+
+def _add(names: list[str], name: str) -> None:
+    place = bisect_left(names, name)
+    if names[place : place + 1] != [name]:
+        names.insert(place, name)

@@ -66,8 +66,8 @@ def _resources(catalog: Catalog, event_type: EventType, wish: Wish) -> list[Reso
             return Refusal("not_linked", f"{resource.id!r} cannot be booked by {event_type.slug!r}")
         if item.units < 1:
             return Refusal("bad_units", "at least one unit is booked")
-        if item.units > resource.capacity:
-            return Refusal("over_capacity", f"{resource.id!r} has {resource.capacity} units, not {item.units}")
+        if item.units > (units := catalog.units_of(resource)):
+            return Refusal("over_capacity", f"{resource.id!r} has {units} units, not {item.units}")
         found.append(resource)
     if not found[0].standalone:
         return Refusal("only_with_another", f"{found[0].id!r} is booked along with something else, never alone")

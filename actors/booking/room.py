@@ -27,7 +27,7 @@ def make_room(
 ) -> list[DayFact] | Refusal:
     """What has to go so that there is room: what is over anyway, and what the same session holds there. `converted` and
     `moving` go as well, by facts of their own."""
-    capacity = by.state.active[day.resource].capacity
+    capacity = by.state.units_of(by.state.active[day.resource])
     if day.is_blocked(slots):
         return Refusal("blocked", "it is out of use at that time", "late")
     used = day.used[slots.first : slots.end]

@@ -39,7 +39,7 @@ def join(day: Day, command: JoinStandby, at: Instant, by: By) -> Answer:
         return Refusal("standby_full", f"at most {LIMITS.standby_max} stand in line on a day")
     if sum(one.session == command.session for one in day.standby) >= LIMITS.standby_per_session_max:
         return Refusal("too_many_standbys", f"a session stands in line {LIMITS.standby_per_session_max} times at most")
-    capacity = by.state.active[day.resource].capacity
+    capacity = by.state.units_of(by.state.active[day.resource])
     if day.has_room(mine[1], capacity):
         return Refusal("not_full", "there is room: it can be booked")
     joined = StandbyJoined(command.standby, command.session, command.booker, command.wish, mine[1], capacity)
@@ -72,7 +72,7 @@ def _offers(day: Day, at: Instant, by: By) -> list[DayFact]:
     if not any(what == OFFER for _, what, _ in day.agenda):
         return []
     resource = by.state.active.get(day.resource)
-    capacity = 0 if resource is None else resource.capacity
+    capacity = 0 if resource is None else by.state.units_of(resource)
     for one in day.standby:
         if one.offered or not day.has_room(one.slots, capacity):
             continue

@@ -1,9 +1,11 @@
 """Who decides on an organisation's catalog: `commands` say what can be asked, `checks` what may stand in it,
-`decider` what becomes of it. `regions` knows time zones and holidays, `limits` how much there may be.
+`decider` what becomes of it. `rations` says how what may be booked shrinks or goes, `regions` knows time zones and
+holidays, `limits` how much there may be.
 """
 
 from actors.catalog.commands import (
     CatalogCommand,
+    LiftRation,
     Link,
     ListEventTypes,
     ListResources,
@@ -11,6 +13,7 @@ from actors.catalog.commands import (
     PutEventType,
     PutResource,
     PutSchedule,
+    RationResource,
     RemoveEventType,
     RemoveSchedule,
     RetireResource,
@@ -24,6 +27,7 @@ __all__ = [
     "CATALOG",
     "CatalogCommand",
     "CatalogPolicy",
+    "LiftRation",
     "Link",
     "ListEventTypes",
     "ListResources",
@@ -31,6 +35,7 @@ __all__ = [
     "PutEventType",
     "PutResource",
     "PutSchedule",
+    "RationResource",
     "RemoveEventType",
     "RemoveSchedule",
     "RetireResource",

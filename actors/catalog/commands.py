@@ -43,6 +43,19 @@ class ListResources(Command, frozen=True):
     most: Most = 0
 
 
+class RationResource(Command, frozen=True):
+    """Give out no more than so many of its units from now on. What is reserved already stays."""
+
+    id: str
+    most: Most
+
+
+class LiftRation(Command, frozen=True):
+    """Give out all of its units again."""
+
+    id: str
+
+
 class ShowResource(Command, frozen=True):
     """All that is known of one resource, retired or not. With the event types that can book it."""
 
@@ -136,6 +149,8 @@ class Unlink(Command, frozen=True):
 CatalogCommand: TypeAlias = (
     PutResource
     | RetireResource
+    | RationResource
+    | LiftRation
     | ListResources
     | ShowResource
     | PutSchedule
@@ -150,6 +165,8 @@ CatalogCommand: TypeAlias = (
 COMMANDS: tuple[type[CatalogCommand], ...] = (
     PutResource,
     RetireResource,
+    RationResource,
+    LiftRation,
     ListResources,
     ShowResource,
     PutSchedule,

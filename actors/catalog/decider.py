@@ -4,9 +4,8 @@ A resource is put (added or changed), retired (it takes nothing new; its id stay
 meaning) and put again. Schedules and event types are put and removed: bookings carry what they were made under.
 Links say which event type can book which resource. Listing and showing are questions: they write nothing.
 
-What this decider cannot know is what is booked: that stands in other actors. That a capacity doesn't shrink below
-what is reserved, and that nothing goes that has bookings to come, is for whoever sends the command to make sure,
-together with those actors; here it would be let through.
+What this decider cannot know is what is booked: that stands in other actors. So what bookings may stand on shrinks or
+goes in two steps, between which whoever asks for it looks at the bookings: see `rations`.
 
 Public holidays are worked out when a schedule is put and recorded with it, for this year and those after. So they must
 be worked out anew each year: the catalog wakes at new year, UTC, while any schedule has a region.
@@ -23,6 +22,7 @@ from actors.catalog.checks import check_event_type, check_resource, check_schedu
 from actors.catalog.commands import (
     COMMANDS,
     CatalogCommand,
+    LiftRation,
     Link,
     ListEventTypes,
     ListResources,
@@ -30,6 +30,7 @@ from actors.catalog.commands import (
     PutEventType,
     PutResource,
     PutSchedule,
+    RationResource,
     RemoveEventType,
     RemoveSchedule,
     RetireResource,
@@ -37,6 +38,7 @@ from actors.catalog.commands import (
     Unlink,
 )
 from actors.catalog.limits import RENEWED_BYTES_MAX, CatalogPolicy
+from actors.catalog.rations import ration, still_bookable, still_offered
 from actors.catalog.regions import holidays_of, new_year, year_of
 from actors.decider import Decider, Decision, Refusal, Tick
 from events.catalog import (
@@ -69,9 +71,11 @@ def decide(
 ) -> Decision[CatalogFact] | Refusal:
     match command:
         case PutResource():
-            return _put_resource(catalog, command, policy)
+            return _put_resource(catalog, command, at, policy)
         case RetireResource(id):
-            return _retire(catalog, id)
+            return _retire(catalog, id, at)
+        case RationResource() | LiftRation():
+            return ration(catalog, command)
         case ListResources():
             return _list_resources(catalog, command)
         case ShowResource(id):
@@ -87,7 +91,7 @@ def decide(
         case RemoveEventType(slug):
             if slug not in catalog.event_types:
                 return _unknown_event_type(slug)
-            return Decision((EventTypeRemoved(slug),), {"slug": slug})
+            return still_offered(catalog, slug, at) or Decision((EventTypeRemoved(slug),), {"slug": slug})
         case ListEventTypes(after, most):
             return _list_event_types(catalog, after, most)
         case Link() | Unlink():
@@ -103,13 +107,15 @@ def wake(catalog: Catalog) -> Instant | None:
 
 
 def evolve(catalog: Catalog, fact: CatalogFact, at: Instant) -> Catalog:
-    return take_in(catalog, fact)
+    return take_in(catalog, fact, at)
 
 
 # ------------------------------------------------------------------------------------------------- resources
 
 
-def _put_resource(catalog: Catalog, command: PutResource, policy: CatalogPolicy) -> Decision[CatalogFact] | Refusal:
+def _put_resource(
+    catalog: Catalog, command: PutResource, at: Instant, policy: CatalogPolicy
+) -> Decision[CatalogFact] | Refusal:
     id = command.id
     resource = Resource(  # field by field: it is put more often than the others, and this takes a fifth of the time
         id,
@@ -129,15 +135,17 @@ def _put_resource(catalog: Catalog, command: PutResource, policy: CatalogPolicy)
         return _full("resources, retired ones included", "too_many_resources", policy.resources_max)
     if catalog.active.get(id) == resource:
         return Decision(reply=resource)
+    if refusal := still_bookable(catalog, id, resource.capacity, at):
+        return refusal
     return Decision((ResourcePut(resource),), resource)
 
 
-def _retire(catalog: Catalog, id: str) -> Decision[CatalogFact] | Refusal:
+def _retire(catalog: Catalog, id: str, at: Instant) -> Decision[CatalogFact] | Refusal:
     if id in catalog.retired:
         return Decision(reply={"id": id})
     if id not in catalog.active:
         return _unknown_resource(id)
-    return Decision((ResourceRetired(id),), {"id": id})
+    return still_bookable(catalog, id, 0, at) or Decision((ResourceRetired(id),), {"id": id})
 
 
 def _list_resources(catalog: Catalog, command: ListResources) -> Decision[CatalogFact]:

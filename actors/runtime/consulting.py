@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from actors.catalog.rations import SETTLED_MS
 from actors.decider import AnyDecider, Consulted
 from actors.runtime.cell import Cell
 from actors.runtime.memory import Memory
@@ -26,6 +27,7 @@ from actors.runtime.tasks import Tasks
 from events.bus import Bus, Message, Subscription
 from events.codec import canonical
 from events.errors import BusError, LogError
+from events.limits import APPEND_TIMEOUT_MS
 from events.log import EventLog
 from events.names import actor_name, kind_of
 
@@ -41,6 +43,7 @@ CONSULTED_FOR_MS: Final = 600_000
 VIEWS_AT_A_TIME: Final = 200
 
 assert 2 * CONSULTED_EVERY_MS < CONSULTED_FRESH_MS
+assert CONSULTED_FRESH_MS + APPEND_TIMEOUT_MS < SETTLED_MS, "by then nothing that an old catalog allowed can land"
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

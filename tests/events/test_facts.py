@@ -68,7 +68,8 @@ class TestNames:
     def test_tags_of_facts_that_exist_never_change(self) -> None:
         """What is in the log is found under these names for ever: a fact may join these lists, none may leave them."""
         assert _tags(catalog.FACTS) == {
-            "EventTypePut.1", "EventTypeRemoved.1", "Linked.1", "ResourcePut.1", "ResourceRetired.1", "SchedulePut.1",
+            "EventTypePut.1", "EventTypeRemoved.1", "Linked.1", "RationLifted.1", "ResourcePut.1",
+            "ResourceRationed.1", "ResourceRetired.1", "SchedulePut.1",
             "ScheduleRemoved.1", "Unlinked.1",
         }  # fmt: skip
         assert _tags(day.FACTS) == {

@@ -116,7 +116,7 @@ def test_changing_either_end_leaves_them() -> None:
         outcome = CATALOG.decide(linked.state(), change, 0, CatalogPolicy())
         catalog = linked.state()
         for fact in outcome.facts:  # type: ignore[union-attr]
-            take_in(catalog, fact)
+            take_in(catalog, fact, 0)
         assert catalog.links == {"visit": ["studio"]}
 
 
@@ -131,7 +131,7 @@ def test_links_are_kept_in_order_without_repeats() -> None:
     """However they came: who folds the facts can rely on it."""
     catalog = Catalog()
     for resource in ("c", "a", "b", "a", "c"):
-        take_in(catalog, Linked("visit", resource))
+        take_in(catalog, Linked("visit", resource), 0)
     assert catalog.links == {"visit": ["a", "b", "c"]}
     assert [catalog.linked("visit", id) for id in ("", "a", "b", "c", "d")] == [False, True, True, True, False]
     assert not catalog.linked("talk", "a")

@@ -322,14 +322,14 @@ class TestHolidays:
         """The wake stays due until all are done."""
         catalog = Catalog()
         for number in range(300):
-            take_in(catalog, SchedulePut(kept(f"s{number}", "US", 2026)))
+            take_in(catalog, SchedulePut(kept(f"s{number}", "US", 2026)), 0)
         done = 0
         while (wake := CATALOG.wake(catalog)) == instant(2027):
             outcome = decide(catalog, TICK, instant(2027), CatalogPolicy())
             assert isinstance(outcome, Decision)
             assert 0 < len(canonical(outcome.facts)) < 2 * RENEWED_BYTES_MAX
             for fact in outcome.facts:
-                take_in(catalog, fact)
+                take_in(catalog, fact, 0)
             done += len(outcome.facts)
         assert (done, wake) == (300, instant(2028))
 
@@ -368,10 +368,10 @@ class TestRemoving:
     def test_who_uses_it_is_named(self) -> None:
         """The first few, and how many more."""
         catalog = Catalog()
-        take_in(catalog, SchedulePut(OFFICE))
-        take_in(catalog, EventTypePut(EventType("visit", "a", schedule="office")))
+        take_in(catalog, SchedulePut(OFFICE), 0)
+        take_in(catalog, EventTypePut(EventType("visit", "a", schedule="office")), 0)
         for number in range(6):
-            take_in(catalog, ResourcePut(Resource(f"r{number}", "a", "UTC", schedule="office")))
+            take_in(catalog, ResourcePut(Resource(f"r{number}", "a", "UTC", schedule="office")), 0)
         refusal = decide(catalog, RemoveSchedule("office"), AT, CatalogPolicy())
         assert isinstance(refusal, Refusal)
         assert refusal.detail == (

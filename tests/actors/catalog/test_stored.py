@@ -14,8 +14,10 @@ from events.catalog import (
     Linked,
     Question,
     Quota,
+    RationLifted,
     Resource,
     ResourcePut,
+    ResourceRationed,
     ResourceRetired,
     Schedule,
     SchedulePut,
@@ -37,6 +39,8 @@ GOLDEN: list[tuple[CatalogFact, str]] = [
         ),
     ),
     (ResourceRetired("mic"), '{"fact":"ResourceRetired.1","id":"mic"}'),
+    (ResourceRationed("mic", 2), '{"fact":"ResourceRationed.1","id":"mic","most":2}'),
+    (RationLifted("mic"), '{"fact":"RationLifted.1","id":"mic"}'),
     (
         SchedulePut(
             Schedule(
