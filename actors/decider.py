@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, Union
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, Union
 
 import msgspec
 
@@ -95,6 +95,11 @@ class Leases:
     def end_of(self, id: str, placed_until: Instant, period_ms: int) -> Instant:
         """When something ends that was placed with that end, and whose heartbeats are good for so long."""
         return max(placed_until, self.until.get(id, 0), self.since + period_ms)
+
+
+CONSULTED_BY_ALL_AFTER_MS: Final = 8_000
+"""So long after a commit nobody decides by what was before it, and nothing that was decided so can still be stored:
+what the runtime promises to those who are consulted."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from typing import Final
 
 from actors.catalog.checks import shown
 from actors.catalog.commands import LiftRation, RationResource
-from actors.decider import Decision, Refusal
+from actors.decider import CONSULTED_BY_ALL_AFTER_MS, Decision, Refusal
 from events.catalog import Catalog, CatalogFact, RationLifted, ResourceRationed
 from events.clock import Instant
 
-SETTLED_MS: Final = 8_000
-"""Longer than a host decides by an old catalog, and than a commit that was decided so takes to be stored."""
+SETTLED_MS: Final = CONSULTED_BY_ALL_AFTER_MS
 
 
 def ration(catalog: Catalog, command: RationResource | LiftRation) -> Decision[CatalogFact] | Refusal:

@@ -19,8 +19,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from actors.catalog.rations import SETTLED_MS
-from actors.decider import AnyDecider, Consulted
+from actors.decider import CONSULTED_BY_ALL_AFTER_MS, AnyDecider, Consulted
 from actors.runtime.cell import Cell
 from actors.runtime.memory import Memory
 from actors.runtime.tasks import Tasks
@@ -43,7 +42,7 @@ CONSULTED_FOR_MS: Final = 600_000
 VIEWS_AT_A_TIME: Final = 200
 
 assert 2 * CONSULTED_EVERY_MS < CONSULTED_FRESH_MS
-assert CONSULTED_FRESH_MS + APPEND_TIMEOUT_MS < SETTLED_MS, "by then nothing that an old catalog allowed can land"
+assert CONSULTED_FRESH_MS + APPEND_TIMEOUT_MS < CONSULTED_BY_ALL_AFTER_MS
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):
