@@ -97,7 +97,7 @@ class Leases:
         return max(placed_until, self.until.get(id, 0), self.since + period_ms)
 
 
-CONSULTED_BY_ALL_AFTER_MS: Final = 8_000
+CONSULTED_BY_ALL_AFTER_MS: Final = 20_000
 """So long after a commit nobody decides by what was before it, and nothing that was decided so can still be stored:
 what the runtime promises to those who are consulted."""
 

@@ -21,6 +21,7 @@ import structlog
 
 from actors.decider import CONSULTED_BY_ALL_AFTER_MS, AnyDecider, Consulted
 from actors.runtime.cell import Cell
+from actors.runtime.limits import HostLimits
 from actors.runtime.memory import Memory
 from actors.runtime.tasks import Tasks
 from events.bus import Bus, Message, Subscription
@@ -42,7 +43,9 @@ CONSULTED_FOR_MS: Final = 600_000
 VIEWS_AT_A_TIME: Final = 200
 
 assert 2 * CONSULTED_EVERY_MS < CONSULTED_FRESH_MS
-assert CONSULTED_FRESH_MS + APPEND_TIMEOUT_MS < CONSULTED_BY_ALL_AFTER_MS
+assert CONSULTED_FRESH_MS + HostLimits().lease_ms + 2 * APPEND_TIMEOUT_MS < CONSULTED_BY_ALL_AFTER_MS, (
+    "a decision waits for the others of its transaction, for the round before it, and for its own"
+)
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

@@ -198,6 +198,7 @@ class Transactions:
         together = tuple(sorted(parts))
         self._attempts += 1
         attempt = f"{self._host.name}.{self._host.incarnation}.{self._attempts}"
+        began = asyncio.get_running_loop().time()
         promises: dict[str, Promise] = {}
         repeats: dict[str, Repeated] = {}
         settled = False
@@ -224,6 +225,8 @@ class Transactions:
                     return _PARTLY_FORGOTTEN
                 lead = repeats[letter.envelope.actor]
                 return True, lead.sequence, _replies({actor: repeats[actor].reply for actor in parts})
+            if asyncio.get_running_loop().time() - began > self._host.limits.lease_ms / 1000:
+                return _CONTENDED  # the first promises are as old as that: what they were decided by may have changed
             stored = await self._host.store_unit([_traced(promises[actor].entry, letter.trace) for actor in together])
             settled = True
             if isinstance(stored, LogError):
