@@ -91,8 +91,7 @@ def _decide(catalog: Catalog, command: Command, at: Instant, policy: CatalogPoli
     imagined, facts = copy.deepcopy(catalog), list[Any]()
     for put in (*_PUTS, *_LINKS):
         outcome = CATALOG.decide(imagined, put, at, policy)  # type: ignore[arg-type]  # a union
-        assert isinstance(outcome, Decision)
-        for fact in outcome.facts:
+        for fact in outcome.facts if isinstance(outcome, Decision) else ():
             imagined = CATALOG.evolve(imagined, fact, at)
             facts.append(fact)
     return Decision(tuple(facts))
