@@ -20,7 +20,8 @@ import msgspec
 import numpy as np
 
 from events.calendar.quantum import DAY_MS, SLOTS, date_of_day, day_number, is_date
-from events.catalog import ResourcePut
+from events.catalog import Catalog, RationLifted, Resource, ResourcePut, ResourceRationed, ResourceRetired, take_in
+from events.clock import Instant
 from events.commit import Commit
 from events.day import (
     Blocked,
@@ -104,6 +105,8 @@ class Availability:
         self.today = -(1 << 31)
         """The UTC date of the last commit, in days since 1970-01-01."""
         self._claims: dict[int, Claims] = {}
+        self._sizes: dict[str, Catalog] = {}
+        """By organisation: the part of its catalog that says how many units are given out of what."""
 
     @property
     def first_day(self) -> int:
@@ -113,12 +116,13 @@ class Availability:
     def claims(self, row: int) -> Claims:
         return self._claims.get(row, _NOBODY)
 
-    def take(self, recorded: Recorded, commit: Commit[Any]) -> list[Change]:
+    def take(self, recorded: Recorded, commit: Commit[Any], *, tell: bool) -> list[Change]:
         self._advance(commit.at // DAY_MS)
         org, kind, *parts = recorded.actor.split(".")
         facts = (fact for decided in commit.decided for fact in decided.facts)
         if kind == "catalog":
-            return list(self._resize(org, facts, recorded.sequence))
+            changes = list(self._resize(org, facts, commit.at, recorded.sequence))
+            return changes if tell else []
         if kind != "day" or len(parts) != 2 or not is_date(parts[1]):
             return []
         resource, date = parts
@@ -129,7 +133,7 @@ class Availability:
         row = columns.make_row(columns.resource(org, resource), day)
         before = (columns.taken[row].copy(), columns.held[row].copy(), columns.blocked[row] > 0)
         self._fold(row, facts)
-        return self._changes(org, resource, date, row, before, recorded.sequence)
+        return self._changes(f"{resource}/{date}", org, row, before, recorded.sequence, tell=tell)
 
     def _advance(self, day: int) -> None:
         if day > self.today:
@@ -167,55 +171,60 @@ class Availability:
                     pass  # what becomes of a booking without its slots
 
     def _changes(
-        self, org: str, resource: str, date: str, row: int, before: tuple[Any, Any, Any], sequence: int
+        self, topic: str, org: str, row: int, before: tuple[Any, Any, Any], sequence: int, *, tell: bool
     ) -> list[Change]:
+        """What is not as it was before; and that it changed here."""
         columns = self.columns
         was_taken, was_held, was_blocked = before
         taken, held, blocked = columns.taken[row], columns.held[row], columns.blocked[row] > 0
-        capacity = int(columns.capacity[columns.resource_of[row]])
-        other_taken, other_held = taken != was_taken, held != was_held
+        day_differs = not (np.array_equal(taken, was_taken) and np.array_equal(blocked, was_blocked))
+        holds_differ = not np.array_equal(held, was_held)
         found: list[Change] = []
-        if other_taken.any() or (blocked != was_blocked).any():
-            delta = _day_delta(capacity, was_taken >= capacity, was_taken, was_blocked, taken, blocked)
-            found.append(Change(org, f"day/{resource}/{date}", int(columns.taken_at[row]), sequence, delta))
-            columns.taken_at[row] = sequence
-        if other_held.any():
+        if tell and day_differs:
+            capacity = int(columns.capacity[columns.resource_of[row]])
+            day = _day_delta(capacity, was_taken >= capacity, was_taken, was_blocked, taken, blocked)
+            found.append(Change(org, f"day/{topic}", int(columns.taken_at[row]), sequence, day))
+        if tell and holds_differ:
             old, new = bits(was_held > 0), bits(held > 0)
-            shift = HoldsChanged(spelled(new & ~old), spelled(old & ~new), runs(held, other_held))
-            found.append(Change(org, f"holds/{resource}/{date}", int(columns.held_at[row]), sequence, shift))
+            holds = HoldsChanged(spelled(new & ~old), spelled(old & ~new), runs(held, held != was_held))
+            found.append(Change(org, f"holds/{topic}", int(columns.held_at[row]), sequence, holds))
+        if day_differs:
+            columns.taken_at[row] = sequence
+        if holds_differ:
             columns.held_at[row] = sequence
-        if found:
-            columns.fill_up(row)
+        if day_differs or holds_differ:
+            columns.changed(row)
         return found
 
-    def _resize(self, org: str, facts: Iterable[Any], sequence: int) -> Iterator[Change]:
-        """What is full follows the resource's capacity."""
-        columns = self.columns
+    def _resize(self, org: str, facts: Iterable[Any], at: Instant, sequence: int) -> Iterator[Change]:
+        """What is full follows how many units there are."""
+        columns, sizes = self.columns, self._sizes.setdefault(org, Catalog())
         was: dict[str, int] = {}
         for fact in facts:
             if isinstance(fact, ResourcePut):
-                number = columns.resource(org, fact.resource.id)
-                was.setdefault(fact.resource.id, int(columns.capacity[number]))
-                columns.capacity[number] = fact.resource.capacity
+                one = fact.resource
+                number = columns.resource(org, one.id)
+                was.setdefault(one.id, int(columns.capacity[number]))
+                take_in(sizes, ResourcePut(Resource(one.id, "", one.time_zone, one.capacity)), at)
+            elif isinstance(fact, ResourceRetired | ResourceRationed | RationLifted):
+                number = columns.resource(org, fact.id)
+                was.setdefault(fact.id, int(columns.capacity[number]))
+                take_in(sizes, fact, at)
         for id, old in was.items():
             number = columns.resources[org, id]
-            capacity = int(columns.capacity[number])
-            rows = columns.days_of(number) if capacity != old else []
-            for row in rows:
+            units = columns.capacity[number] = _units_of(sizes, id)
+            for row in columns.days_of(number) if units != old else ():
                 taken, blocked = columns.taken[row], columns.blocked[row] > 0
-                delta = _day_delta(capacity, taken >= old, taken, blocked, taken, blocked)
+                delta = _day_delta(units, taken >= old, taken, blocked, taken, blocked)
                 topic = f"day/{id}/{date_of_day(int(columns.day_of[row]))}"
                 yield Change(org, topic, int(columns.taken_at[row]), sequence, delta)
                 columns.taken_at[row] = sequence
-            if rows:
-                columns.fill_up(rows)
+                columns.changed(row)
 
     def save(self) -> bytes:
         columns = self.columns
         names = {number: name for name, number in columns.resources.items()}
-        saved = SavedDays(self.today)
-        for (org, id), number in sorted(columns.resources.items()):
-            saved.resources.append((org, id, int(columns.capacity[number])))
+        saved = SavedDays(self.today, self._sizes)
         order = sorted(
             (*names[int(columns.resource_of[row])], int(columns.day_of[row]), row) for row in columns.every_row()
         )
@@ -230,9 +239,11 @@ class Availability:
     def load(self, data: bytes) -> None:
         saved = unpack(data)
         columns = self.columns = Columns()
-        self.today, self._claims = saved.today, {}
-        for org, id, capacity in saved.resources:
-            columns.capacity[columns.resource(org, id)] = capacity
+        self.today, self._sizes, self._claims = saved.today, saved.sizes, {}
+        for org, sizes in saved.sizes.items():
+            for id in sorted({*sizes.active, *sizes.retired}):
+                number = columns.resource(org, id)
+                columns.capacity[number] = _units_of(sizes, id)
         rows = [columns.make_row(columns.resource(org, id), day) for org, id, day, _, _ in saved.days]
         columns.taken_at[rows] = [taken_at for *_, taken_at, _ in saved.days]
         columns.held_at[rows] = [held_at for *_, held_at in saved.days]
@@ -246,7 +257,12 @@ class Availability:
                 kept[place].blocks[id] = slots
         for column, kind in ((columns.taken, "taken"), (columns.held, "hold"), (columns.blocked, "block")):
             column[rows] = _counted(saved, kind, len(rows))
-        columns.fill_up(rows)
+        columns.changed(*rows)
+
+
+def _units_of(sizes: Catalog, id: str) -> int:
+    resource = sizes.active.get(id) or sizes.retired.get(id)
+    return 1 if resource is None else sizes.units_of(resource)
 
 
 def _drop_hold(claims: Claims, id: str, held: Units) -> None:

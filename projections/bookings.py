@@ -10,9 +10,8 @@ where `History` reads it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -32,6 +31,8 @@ from projections.words import Index, folded, words_of
 
 Place: TypeAlias = tuple[int, Instant]
 """From which sequence on a booking lay at which start."""
+By: TypeAlias = Literal["all", "email", "resource", "event_type", "status"]
+NOTHING: Final = Order()
 
 
 class BookingsChanged(Delta, frozen=True, tag="bookings"):
@@ -65,49 +66,62 @@ class Kept(msgspec.Struct):
 
 
 class OfOrg:
-    """The bookings of one organisation, and the ways to find them."""
+    """The bookings of one organisation, and the orders that they are found in."""
 
     def __init__(self) -> None:
         self.kept: Final[dict[str, Kept]] = {}
-        self.every: Final = Order()
-        self.by_email: Final[defaultdict[str, Order]] = defaultdict(Order)
-        self.by_resource: Final[defaultdict[str, Order]] = defaultdict(Order)
-        self.by_event_type: Final[defaultdict[str, Order]] = defaultdict(Order)
         self.words: Final[Index[str]] = Index()
         self.sequence = 0
+        self._orders: Final[dict[str, Order]] = {}
+
+    def order(self, by: By, name: str = "") -> Order:
+        """All of them, or those with this address, resource, event type or status."""
+        return self._orders.get(f"{by}/{name}", NOTHING)
 
     def add(self, kept: Kept) -> None:
         self.kept[kept.booking.id] = kept
         self.words.add(words_of_booker(kept.booking.booker), kept.booking.id)
-        for _, start in kept.places:
-            self._each_order(kept.booking, start, remove=False)
+        self._put(kept, [*_orders_of(kept.booking), f"status/{kept.booking.status}"])
 
-    def move(self, kept: Kept, start: Instant) -> None:
-        self._each_order(kept.booking, start, remove=False)
+    def change(self, kept: Kept, booking: Booking) -> None:
+        """The booking goes on as this one. Where it lay before, it stays to be found by who began to read then."""
+        old, kept.booking = kept.booking, booking
+        if booking.status != old.status:
+            self._take_out(kept, [f"status/{old.status}"])
+        if booking.wish.start != old.wish.start:
+            kept.places.append((kept.sequence, booking.wish.start))
+            self._put(kept, _orders_of(booking))
+        self._put(kept, [f"status/{booking.status}"])
 
     def remove(self, id: str) -> None:
         kept = self.kept.pop(id)
         self.words.remove(words_of_booker(kept.booking.booker), id)
-        for _, start in kept.places:
-            self._each_order(kept.booking, start, remove=True)
+        self._take_out(kept, [*_orders_of(kept.booking), f"status/{kept.booking.status}"])
 
-    def _each_order(self, booking: Booking, start: Instant, *, remove: bool) -> None:
-        key = Key(start, booking.id)
-        found = [(self.by_resource, item.resource) for item in booking.wish.items]
-        found.append((self.by_event_type, booking.wish.event_type))
-        if booking.booker.email:
-            found.append((self.by_email, folded(booking.booker.email)))
-        for orders, name in found:
-            if remove:
-                orders[name].remove(key)
-                if not orders[name].count:
-                    del orders[name]
-            else:
-                orders[name].add(key)
-        if remove:
-            self.every.remove(key)
-        else:
-            self.every.add(key)
+    def _put(self, kept: Kept, names: Iterable[str]) -> None:
+        keys = [Key(start, kept.booking.id) for _, start in kept.places]
+        for name in names:
+            order = self._orders.get(name)
+            if order is None:
+                order = self._orders[name] = Order()
+            for key in keys:
+                order.add(key)
+
+    def _take_out(self, kept: Kept, names: Iterable[str]) -> None:
+        for name in names:
+            order = self._orders[name]
+            for _, start in kept.places:
+                order.remove(Key(start, kept.booking.id))
+            if not order.count:
+                del self._orders[name]
+
+
+def _orders_of(booking: Booking) -> list[str]:
+    found = ["all/", f"event_type/{booking.wish.event_type}"]
+    found += (f"resource/{item.resource}" for item in booking.wish.items)
+    if booking.booker.email:
+        found.append(f"email/{folded(booking.booker.email)}")
+    return found
 
 
 def words_of_booker(booker: Booker) -> tuple[str, ...]:
@@ -141,7 +155,7 @@ class Bookings:
         """An organisation without bookings has an empty list."""
         return self._orgs.get(org) or OfOrg()
 
-    def take(self, recorded: Recorded, commit: Commit[Any]) -> list[Change]:
+    def take(self, recorded: Recorded, commit: Commit[Any], *, tell: bool) -> list[Change]:
         self._advance(commit.at // DAY_MS)
         org, kind, _ = recorded.actor.split(".", 2) if recorded.actor.count(".") > 1 else ("", "", "")
         if kind != "day":
@@ -150,14 +164,15 @@ class Bookings:
         if not changed:
             return []
         of = self._orgs[org]
+        before, of.sequence = of.sequence, recorded.sequence
+        if not tell:
+            return []
+        rows = [_shown(of.kept[id]) for id in changed]
         changes = [
-            Change(org, f"booking/{id}", before, recorded.sequence, BookingsChanged((_shown(of.kept[id]),)))
-            for id, before in changed.items()
+            Change(org, f"booking/{row.id}", since, recorded.sequence, BookingsChanged((row,)))
+            for row, since in zip(rows, changed.values(), strict=True)
         ]
-        rows = tuple(_shown(of.kept[id]) for id in changed)
-        changes.append(Change(org, "bookings", of.sequence, recorded.sequence, BookingsChanged(rows)))
-        of.sequence = recorded.sequence
-        return changes
+        return [*changes, Change(org, "bookings", before, recorded.sequence, BookingsChanged(tuple(rows)))]
 
     def _fold(self, org: str, facts_: Iterable[Any], sequence: int) -> dict[str, int]:
         """Which bookings changed, and where they did before."""
@@ -179,10 +194,7 @@ class Bookings:
                 continue
             changed.setdefault(booking.id, found.sequence)
             found.sequence = sequence
-            if booking.wish.start != found.booking.wish.start:
-                found.places.append((sequence, booking.wish.start))
-                of.move(found, booking.wish.start)
-            found.booking = booking
+            of.change(found, booking)
             self._watch(org, booking)
         return changed
 

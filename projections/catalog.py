@@ -45,16 +45,16 @@ class Catalogs:
         kept = self._kept.get(org)
         return 0 if kept is None else kept.sequence
 
-    def take(self, recorded: Recorded, commit: Commit[Any]) -> list[Change]:
+    def take(self, recorded: Recorded, commit: Commit[Any], *, tell: bool) -> list[Change]:
         if kind_of(recorded.actor) != "catalog":
             return []
         org = recorded.actor.split(".", 1)[0]
         kept = self._kept.setdefault(org, _Kept())
         for decided in commit.decided:
             for fact in decided.facts:
-                kept.catalog = take_in(kept.catalog, fact)
+                kept.catalog = take_in(kept.catalog, fact, commit.at)
         before, kept.sequence = kept.sequence, recorded.sequence
-        return [Change(org, "catalog", before, recorded.sequence, CatalogChanged())]
+        return [Change(org, "catalog", before, recorded.sequence, CatalogChanged())] if tell else []
 
     def save(self) -> bytes:
         return canonical(self._kept)

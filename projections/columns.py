@@ -5,7 +5,7 @@ A day is a row; which one, is found in pages: a page is 32 days of all resources
 is found by two look-ups, a month of a thousand resources by gathering a few pages, and neither knows how many rows
 there are or were. Row 0 is a day on which nothing ever happened, and stands for all of them.
 
-`full` is derived: the slots of which nothing is left, as three words of 32 bits, in the form that
+`full` is derived when it is asked for: the slots of which nothing is left, as three words of 32 bits, in the form that
 `events.calendar.bitmaps` looks for room in.
 """
 
@@ -49,12 +49,14 @@ class Columns:
         self.taken: Units = np.zeros((_FIRST_ROOM, SLOTS), np.int32)
         self.held: Units = np.zeros((_FIRST_ROOM, SLOTS), np.int32)
         self.blocked: Units = np.zeros((_FIRST_ROOM, SLOTS), np.int32)
-        self.full: Bitmaps = np.zeros((_FIRST_ROOM, WORDS), np.uint32)
+        self._full: Bitmaps = np.zeros((_FIRST_ROOM, WORDS), np.uint32)
         self.taken_at: NDArray[np.int64] = np.zeros(_FIRST_ROOM, np.int64)
         """The sequence at which what is taken, blocked or there changed last."""
         self.held_at: NDArray[np.int64] = np.zeros(_FIRST_ROOM, np.int64)
         self._pages: Final[dict[int, Rows]] = {}
         self._free: Final[list[int]] = []
+        self._stale: Final[set[int]] = set()
+        """Rows whose `full` is not what their counts say, since nobody has asked for it."""
         self._end = 1
 
     @property
@@ -90,7 +92,7 @@ class Columns:
 
     def _new(self) -> int:
         if self._end == len(self.day_of):
-            for name in ("resource_of", "day_of", "taken", "held", "blocked", "full", "taken_at", "held_at"):
+            for name in ("resource_of", "day_of", "taken", "held", "blocked", "_full", "taken_at", "held_at"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate((column, np.zeros_like(column))))
         self._end += 1
@@ -131,13 +133,23 @@ class Columns:
             gone[:] = 0
             if not table.any():
                 del self._pages[page]
-        for column in (self.taken, self.held, self.blocked, self.full, self.taken_at, self.held_at):
+        for column in (self.taken, self.held, self.blocked, self._full, self.taken_at, self.held_at):
             column[dropped] = 0
         self._free.extend(dropped)
+        self._stale.difference_update(dropped)
         return dropped
 
-    def fill_up(self, rows: list[int] | int) -> None:
-        """Find out anew of which slots of these days nothing is left."""
-        capacity = self.capacity[self.resource_of[rows]]
-        used = self.taken[rows] + self.held[rows]
-        self.full[rows] = words((used >= capacity[..., np.newaxis]) | (self.blocked[rows] > 0))
+    def changed(self, *rows: int) -> None:
+        """What is full on these days may be something else now."""
+        self._stale.update(rows)
+
+    @property
+    def full(self) -> Bitmaps:
+        """Of each row, the slots of which nothing is left."""
+        if self._stale:
+            rows = list(self._stale)
+            capacity = self.capacity[self.resource_of[rows]]
+            used = self.taken[rows] + self.held[rows]
+            self._full[rows] = words((used >= capacity[:, np.newaxis]) | (self.blocked[rows] > 0))
+            self._stale.clear()
+        return self._full

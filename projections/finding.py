@@ -7,12 +7,14 @@ What to go through is the shortest order that has all of the answer; what fits i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from heapq import merge
 
 from events.catalog import Catalog
 from events.clock import Instant
-from projections.bookings import Kept, OfOrg, words_of_booker
+from projections.bookings import By, Kept, OfOrg, words_of_booker
 from projections.limits import PAGE_ROWS_MAX, ROWS_LOOKED_AT_MAX, WORDS_MAX
-from projections.listing import Cursor, Key, Order, read_cursor
+from projections.listing import BEFORE_ALL, Cursor, Key, read_cursor
 from projections.questions import Bookings, Page, Row, Search, Unanswered
 from projections.words import folded, words_of
 
@@ -21,14 +23,11 @@ _FEW = 2_000
 
 
 def bookings(of: OfOrg, asked: Bookings, sequence: int) -> Page:
-    orders = [of.every]
-    if asked.email:
-        orders.append(of.by_email.get(folded(asked.email), Order()))
-    if asked.resource:
-        orders.append(of.by_resource.get(asked.resource, Order()))
-    if asked.event_type:
-        orders.append(of.by_event_type.get(asked.event_type, Order()))
     email = folded(asked.email)
+    ways = [[of.order("all")]]
+    ways += ([of.order(by, name)] for by, name in _named(asked, email) if name)
+    if asked.statuses:
+        ways.append([of.order("status", status) for status in sorted(set(asked.statuses))])
 
     def fits(kept: Kept) -> bool:
         booking = kept.booking
@@ -41,8 +40,13 @@ def bookings(of: OfOrg, asked: Bookings, sequence: int) -> Page:
 
     cursor = read_cursor(asked.cursor, sequence)
     begin = cursor.key if asked.start is None else max(cursor.key, Key(asked.start, ""))
-    keys = min(orders, key=lambda order: order.count).behind(begin)
+    way = min(ways, key=lambda orders: sum(order.count for order in orders))
+    keys = way[0].behind(begin) if len(way) == 1 else merge(*(order.behind(begin) for order in way))
     return _page(of, keys, cursor, asked.limit, asked.end, fits)
+
+
+def _named(asked: Bookings, email: str) -> tuple[tuple[By, str], ...]:
+    return ("email", email), ("resource", asked.resource), ("event_type", asked.event_type)
 
 
 def search(of: OfOrg, catalog: Catalog, asked: Search, sequence: int) -> Page:
@@ -58,10 +62,11 @@ def search(of: OfOrg, catalog: Catalog, asked: Search, sequence: int) -> Page:
         return all(slug in some or _has(booker, word) for word, some in zip(wanted, slugs, strict=True))
 
     cursor = read_cursor(asked.cursor, sequence)
-    few = min((_few(of, word, some) for word, some in zip(wanted, slugs, strict=True)), key=_size)
-    if few is None:
-        return _page(of, of.every.behind(cursor.key), cursor, asked.limit, None, fits)
-    keys = sorted(Key(start, id) for id in few for start in {start for _, start in of.kept[id].places})
+    few = [some for some in map(partial(_few, of), wanted, slugs) if some is not None]
+    if not few:
+        return _page(of, of.order("all").behind(cursor.key), cursor, asked.limit, None, fits)
+    ids = set.intersection(*few)
+    keys = sorted(Key(start, id) for id in ids for start in {start for _, start in of.kept[id].places})
     return _page(of, (key for key in keys if key > cursor.key), cursor, asked.limit, None, fits)
 
 
@@ -69,20 +74,15 @@ def _few(of: OfOrg, word: str, slugs: Iterable[str]) -> set[str] | None:
     """The bookings that have a word beginning so, unless they are many."""
     found: set[str] = set()
     for slug in slugs:
-        order = of.by_event_type.get(slug)
-        if order is not None:
-            if len(found) + order.count > _FEW:
-                return None
-            found.update(key.id for key in order.behind(Key(-(1 << 62), "")))
+        order = of.order("event_type", slug)
+        if len(found) + order.count > _FEW:
+            return None
+        found.update(key.id for key in order.behind(BEFORE_ALL))
     for ids in of.words.beginning(word):
         if len(found) + len(ids) > _FEW:
             return None
         found |= ids
     return found
-
-
-def _size(found: set[str] | None) -> int:
-    return _FEW + 1 if found is None else len(found)
 
 
 def _has(words: Iterable[str], prefix: str) -> bool:

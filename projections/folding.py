@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from events import catalog, day
+from events import catalog, day, quota
 from events.calendar.quantum import SLOTS
 from events.commit import Commit
 from events.errors import ChainBroken
@@ -24,7 +24,11 @@ from events.facts import FactSet
 from events.log import Recorded
 from events.names import kind_of
 
-READS: Final[dict[str, FactSet[Any]]] = {"catalog": catalog.FACTS, "day": day.FACTS}
+READS: Final[dict[str, FactSet[Any]]] = {
+    "catalog": catalog.FACTS,
+    "day": day.FACTS,
+    "quota": quota.FACTS,
+}
 """The kinds whose facts are folded here."""
 
 Bits: TypeAlias = str
@@ -60,8 +64,8 @@ class Projection(Protocol):
         """Changes whenever the fold does, so that older snapshots no longer fit."""
         ...
 
-    def take(self, recorded: Recorded, commit: Commit[Any]) -> Sequence[Change]:
-        """Take in the next commit of a kind in `READS`."""
+    def take(self, recorded: Recorded, commit: Commit[Any], *, tell: bool) -> Sequence[Change]:
+        """Take in the next commit of a kind in `READS`, and say what changed if somebody wants to hear it."""
         ...
 
     def save(self) -> bytes:

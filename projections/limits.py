@@ -12,11 +12,15 @@ PAST_DAYS: Final = 62
 """How far back the use of resources is kept in memory: last month's calendar can still be shown."""
 BOOKINGS_PAST_DAYS: Final = 400
 """How long a booking that is over is listed and found; what became of it can be read from the log for ever."""
+COUNTED_PAST_DAYS: Final = 62
+"""What began longer ago counts for no month any more."""
 
 # Following
 STEPS_AT_A_TIME: Final = 64
 """After so many steps without a pause, whoever asks gets a turn."""
 SAVE_EVERY_MS: Final = 30_000
+SAVING_SHARE_MAX: Final = 0.005
+"""Of a projector's time: nobody is answered while a snapshot is made, so large ones are made less often."""
 PIECE_BYTES_MAX: Final = 4 << 20
 """A snapshot stands on the shelf in pieces of this size."""
 PIECES_MAX: Final = 256
@@ -33,7 +37,7 @@ RESOURCES_MAX: Final = 5_000
 ITEMS_MAX: Final = 32
 RANGE_DAYS_MAX: Final = 62
 PAGE_ROWS_MAX: Final = 200
-ROWS_LOOKED_AT_MAX: Final = 20_000
+ROWS_LOOKED_AT_MAX: Final = 5_000
 """By one question: a page may be shorter than asked for, and the next one goes on from there."""
 WORDS_MAX: Final = 8
 WORD_CHARACTERS_MAX: Final = 64

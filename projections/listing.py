@@ -11,7 +11,7 @@ For that the order keeps the places that bookings had, as long as it keeps the b
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -22,11 +22,15 @@ from events.clock import Instant
 from projections.questions import Unanswered
 
 _FAR: Final = 1 << 62
+_FEW_MAX: Final = 256
 
 
 class Key(NamedTuple):
     start: Instant
     id: str
+
+
+_NO_BUCKETS: Final[dict[int, list[Key]]] = {}
 
 
 BEFORE_ALL: Final = Key(-_FAR, "")
@@ -61,44 +65,58 @@ def read_cursor(text: str, as_of: int) -> Cursor:
 
 
 class Order:
-    """Keys in order, in buckets by the day of the start: to add one moves few others."""
+    """Keys in order: while they are few in one list, then in one for each day of the starts, so that to add one moves
+    few others. Most orders are those of a booker and stay small."""
 
-    __slots__ = ("_buckets", "_days", "count")
+    __slots__ = ("_buckets", "_days", "_few", "count")
 
     def __init__(self) -> None:
+        self._few: list[Key] | None = []
         self._days: list[int] = []
-        self._buckets: dict[int, list[Key]] = {}
+        self._buckets: dict[int, list[Key]] = _NO_BUCKETS
         self.count = 0
 
     def add(self, key: Key) -> None:
-        day = key.start // DAY_MS
-        bucket = self._buckets.get(day)
+        """Once is enough."""
+        bucket = self._few
         if bucket is None:
-            bucket = self._buckets[day] = []
-            insort(self._days, day)
+            day = key.start // DAY_MS
+            bucket = self._buckets.get(day)
+            if bucket is None:
+                bucket = self._buckets[day] = []
+                insort(self._days, day)
         place = bisect_left(bucket, key)
         if place == len(bucket) or bucket[place] != key:
             bucket.insert(place, key)
             self.count += 1
+            if self._few is not None and self.count > _FEW_MAX:
+                self._split(self._few)
+
+    def _split(self, keys: list[Key]) -> None:
+        self._few, self._buckets = None, {}
+        for key in keys:
+            self._buckets.setdefault(key.start // DAY_MS, []).append(key)
+        self._days = list(self._buckets)
 
     def remove(self, key: Key) -> None:
+        """If it is there."""
         day = key.start // DAY_MS
-        bucket = self._buckets.get(day, [])
+        bucket = self._buckets.get(day, []) if self._few is None else self._few
         place = bisect_left(bucket, key)
         if place < len(bucket) and bucket[place] == key:
             del bucket[place]
             self.count -= 1
-            if not bucket:
+            if not bucket and self._few is None:
                 del self._buckets[day]
                 del self._days[bisect_left(self._days, day)]
 
     def behind(self, key: Key) -> Iterator[Key]:
         """The keys behind this one, in order."""
+        if self._few is not None:
+            yield from self._few[bisect_right(self._few, key) :]
+            return
         first = key.start // DAY_MS
         for place in range(bisect_left(self._days, first), len(self._days)):
             day = self._days[place]
             bucket = self._buckets[day]
-            begin = bisect_left(bucket, key) if day == first else 0
-            for found in bucket[begin:]:
-                if found > key:
-                    yield found
+            yield from bucket[bisect_right(bucket, key) if day == first else 0 :]

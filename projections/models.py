@@ -39,6 +39,7 @@ from projections.questions import (
     WhichDays,
 )
 from projections.questions import Bookings as AskBookings
+from projections.quotas import Quotas
 from projections.room import range_of
 from projections.topics import shown
 from projections.which_days import which_days
@@ -49,7 +50,9 @@ class ReadModels:
         self.catalogs: Final = Catalogs()
         self.availability: Final = Availability()
         self.bookings: Final = Bookings()
-        self.projector: Final = Projector(events, shelf, (self.catalogs, self.availability, self.bookings), told)
+        self.quotas: Final = Quotas()
+        folds = (self.catalogs, self.availability, self.bookings, self.quotas)
+        self.projector: Final = Projector(events, shelf, folds, told)
         self._events: Final = events
         self._clock: Final = clock
 
@@ -66,13 +69,13 @@ class ReadModels:
         sequence = self.projector.sequence
         match asked:
             case DaySlots():
-                return day_slots(self.availability, catalog, asked, now)
+                return day_slots(self, catalog, asked, now)
             case Month():
-                return month(self.availability, catalog, asked, now)
+                return month(self, catalog, asked, now)
             case Range():
                 return range_of(self.availability, catalog, asked)
             case Check():
-                return check(self.availability, catalog, asked, now)
+                return check(self, catalog, asked, now)
             case WhichDays():
                 return which_days(self.availability, catalog, asked, now)
             case Booking():

@@ -6,7 +6,7 @@ is said by `events.calendar.offers`, as it is to the judges.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -19,17 +19,26 @@ from events.day import Item
 from projections.availability import Availability
 from projections.limits import ITEMS_MAX
 from projections.questions import Check, CheckAnswer, Conflict, DaySlots, Month, Problem, Slot, Unanswered
+from projections.quotas import Quotas, key_of
 from projections.room import Line, active, wanted_units
 
 _IN_THE_WAY: Final = {"held": "somebody holds it", "full": "it is taken", "blocked": "it is out of use"}
 
 
+class Folded(Protocol):
+    """What offers depend on beside the catalog."""
+
+    @property
+    def availability(self) -> Availability: ...
+
+    @property
+    def quotas(self) -> Quotas: ...
+
+
 class _Offers:
     """The starts in a span of time, and the line that they lie on."""
 
-    def __init__(
-        self, availability: Availability, catalog: Catalog, asked: DaySlots | Month, span: Span, now: Instant
-    ) -> None:
+    def __init__(self, models: Folded, catalog: Catalog, asked: DaySlots | Month, span: Span, now: Instant) -> None:
         event_type, resource = _offered(catalog, asked.event_type, asked.resource, asked.minutes)
         wanted_units(asked.units)
         self.starts: Final = starts(
@@ -39,20 +48,25 @@ class _Offers:
             takes = occupied(event_type, 0, asked.minutes)
             self.length: Final = (takes.end - takes.start) // SLOT_MS
             reach = Span(self.starts[0] + takes.start, self.starts[-1] + takes.end)
-            self.line: Final = Line(availability, asked.org, resource, reach, asked.session)
+            self.line: Final = Line(models.availability, catalog, asked.org, resource, reach, asked.session)
             self.instants: Final = np.array(self.starts, np.int64)
             self.places: Final = self.line.places(self.instants + takes.start)
+            self.granted: Final = np.ones(len(self.starts), np.bool_)
+            """Not beyond a limit."""
+            booker = key_of(asked.email, asked.session)
+            for spent in models.quotas.spent(asked.org, event_type, resource, booker, now):
+                self.granted[slice(*np.searchsorted(self.instants, (spent.start, spent.end)))] = False
 
 
-def day_slots(availability: Availability, catalog: Catalog, asked: DaySlots, now: Instant) -> tuple[Slot, ...]:
+def day_slots(models: Folded, catalog: Catalog, asked: DaySlots, now: Instant) -> tuple[Slot, ...]:
     tz = asked.tz or active(catalog, asked.resource).time_zone
-    offers = _Offers(availability, catalog, asked, local_day_span(asked.date, tz), now)
+    offers = _Offers(models, catalog, asked, local_day_span(asked.date, tz), now)
     if not offers.starts:
         return ()
     line, places, length = offers.line, offers.places, offers.length
-    free = line.free(places, length, asked.units, holds=True).tolist()
-    otherwise = line.free(places, length, asked.units, holds=False).tolist()
-    left = line.left(places, length).tolist()
+    free = (line.free(places, length, asked.units, holds=True) & offers.granted).tolist()
+    otherwise = (line.free(places, length, asked.units, holds=False) & offers.granted).tolist()
+    left = (line.left(places, length) * offers.granted).tolist()
     visit = whole_slots_ms(asked.minutes)
     return tuple(
         Slot(start, start + visit, "free" if free[one] else "held" if otherwise[one] else "full", left[one])
@@ -60,14 +74,14 @@ def day_slots(availability: Availability, catalog: Catalog, asked: DaySlots, now
     )
 
 
-def month(availability: Availability, catalog: Catalog, asked: Month, now: Instant) -> dict[str, bool]:
+def month(models: Folded, catalog: Catalog, asked: Month, now: Instant) -> dict[str, bool]:
     tz = asked.tz or active(catalog, asked.resource).time_zone
     dates = local_month_dates(asked.month, tz)
     spans = [local_day_span(date, tz) for date in dates]
-    offers = _Offers(availability, catalog, asked, Span(spans[0].start, spans[-1].end), now)
+    offers = _Offers(models, catalog, asked, Span(spans[0].start, spans[-1].end), now)
     if not offers.starts:
         return dict.fromkeys(dates, False)
-    free = offers.line.free(offers.places, offers.length, asked.units, holds=True)
+    free = offers.line.free(offers.places, offers.length, asked.units, holds=True) & offers.granted
     before = np.concatenate(([0], np.cumsum(free)))
     begin, end = (
         before[np.searchsorted(offers.instants, edges)]
@@ -76,7 +90,7 @@ def month(availability: Availability, catalog: Catalog, asked: Month, now: Insta
     return dict(zip(dates, (end > begin).tolist(), strict=True))
 
 
-def check(availability: Availability, catalog: Catalog, asked: Check, now: Instant) -> CheckAnswer:
+def check(models: Folded, catalog: Catalog, asked: Check, now: Instant) -> CheckAnswer:
     event_type = _event_type(catalog, asked.event_type)
     if not 1 <= len(asked.items) <= ITEMS_MAX or len({item.resource for item in asked.items}) < len(asked.items):
         raise Unanswered("bad_items", f"between 1 and {ITEMS_MAX} items, each resource named once")
@@ -90,13 +104,18 @@ def check(availability: Availability, catalog: Catalog, asked: Check, now: Insta
         span = occupied(event_type, asked.start, asked.minutes)
         for item in asked.items:
             if item.resource not in conflicts:
-                line = Line(availability, asked.org, catalog.active[item.resource], span, asked.session)
+                line = Line(models.availability, catalog, asked.org, catalog.active[item.resource], span, asked.session)
                 used = tuple(one for one in line.stretches(span, item.units) if one.use != "free")
                 if used:
                     code = max((one.use for one in used), key=("held", "full", "blocked").index)
                     conflicts[item.resource] = Conflict(item.resource, code, _IN_THE_WAY[code], used)
     found = tuple(conflicts[item.resource] for item in asked.items if item.resource in conflicts)
     problem = None if objection is None else Problem(objection.code, objection.sentence, objection.fault)
+    if problem is None and (leading := catalog.active.get(asked.items[0].resource)) is not None:
+        booker = key_of(asked.email, asked.session)
+        spent = models.quotas.spent(asked.org, event_type, leading, booker, now)
+        if any(span.start <= asked.start < span.end for span in spent):
+            problem = Problem("over_limit", "no more bookings may begin in that day, week or month", "late")
     return CheckAnswer(not found and problem is None, problem, found)
 
 
@@ -108,8 +127,8 @@ def _rule(catalog: Catalog, event_type: EventType, item: Item) -> Conflict | Non
         return Conflict(resource.id, "not_linked", f"{resource.id!r} cannot be booked by {event_type.slug!r}")
     if item.units < 1:
         return Conflict(resource.id, "bad_units", "at least one unit is booked")
-    if item.units > resource.capacity:
-        return Conflict(resource.id, "over_capacity", f"{resource.id!r} has {resource.capacity} units")
+    if item.units > (units := catalog.units_of(resource)):
+        return Conflict(resource.id, "over_capacity", f"{resource.id!r} has {units} units, not {item.units}")
     return None
 
 

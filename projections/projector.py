@@ -21,7 +21,7 @@ from events.log import EventLog, Step
 from events.shelf import Shelf
 from projections import checkpoint
 from projections.folding import Change, Projection, epoch_of, read
-from projections.limits import SAVE_EVERY_MS, STEPS_AT_A_TIME
+from projections.limits import SAVE_EVERY_MS, SAVING_SHARE_MAX, STEPS_AT_A_TIME
 
 log = structlog.get_logger(__name__)
 
@@ -87,15 +87,17 @@ class Projector:
                 count += 1
                 if count % STEPS_AT_A_TIME == 0:
                     await asyncio.sleep(0)
-                if loop.time() >= save_at:
+                if (began := loop.time()) >= save_at:
                     await self.save()
-                    save_at = loop.time() + SAVE_EVERY_MS / 1000
+                    took = loop.time() - began
+                    save_at = loop.time() + max(SAVE_EVERY_MS / 1000, took / SAVING_SHARE_MAX)
         finally:
             await steps.aclose()
 
     def take(self, step: Step) -> None:
         """Take in what became true at once."""
         changes: list[Change] = []
+        tell = self._told is not None and step[-1].sequence > self.caught_up_at
         for recorded in step:
             commit = read(recorded)
             for projection in self._projections:
@@ -103,10 +105,10 @@ class Projector:
                     continue
                 self._stand[projection.name] = recorded.sequence
                 if commit is not None:
-                    changes += projection.take(recorded, commit)
+                    changes += projection.take(recorded, commit, tell=tell)
         self.sequence = step[-1].sequence
         self._last_commit = hash_of(step[-1].body)
-        if changes and self._told is not None and self.sequence > self.caught_up_at:
+        if changes and self._told is not None:
             self._told(changes)
         self._wake()
 

@@ -48,7 +48,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class DaySlots(Question, frozen=True):
     """The starts that an event type offers on a local date, and what is left of each. Without `tz`, by the clocks of
-    the resource."""
+    the resource. With `email`, what the booker with this address has booked counts against their limits."""
 
     event_type: str
     resource: str
@@ -57,6 +57,7 @@ class DaySlots(Question, frozen=True):
     tz: str = ""
     units: int = 1
     session: str = ""
+    email: str = ""
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -78,6 +79,7 @@ class Month(Question, frozen=True):
     tz: str = ""
     units: int = 1
     session: str = ""
+    email: str = ""
 
 
 class Range(Question, frozen=True):
@@ -113,6 +115,7 @@ class Check(Question, frozen=True):
     minutes: int
     items: tuple[Item, ...]
     session: str = ""
+    email: str = ""
 
 
 class Conflict(msgspec.Struct, frozen=True):

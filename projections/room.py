@@ -26,7 +26,9 @@ _USES: Final[tuple[Use, ...]] = ("free", "held", "full", "blocked", "closed")
 class Line:
     """Whole UTC dates of one resource that have all of a span. A session's own holds are not held."""
 
-    def __init__(self, availability: Availability, org: str, resource: Resource, span: Span, session: str) -> None:
+    def __init__(
+        self, availability: Availability, catalog: Catalog, org: str, resource: Resource, span: Span, session: str
+    ) -> None:
         first, end = span.start // DAY_MS, -(-span.end // DAY_MS)
         if first < availability.first_day:
             raise Unanswered("too_long_ago", "what was taken so long ago is only in the log", "late")
@@ -34,7 +36,7 @@ class Line:
         number = columns.resources.get((org, resource.id))
         rows = columns.rows([number], first, end)[0] if number is not None else np.zeros(end - first, np.int32)
         self.begins: Final[Instant] = first * DAY_MS
-        self.capacity: Final = resource.capacity
+        self.capacity: Final = catalog.units_of(resource)
         self.taken: Final[Units] = columns.taken[rows].reshape(-1)
         self.held: Final[Units] = columns.held[rows].reshape(-1)
         self.blocked: Final[Flags] = columns.blocked[rows].reshape(-1) > 0
@@ -90,7 +92,7 @@ def range_of(availability: Availability, catalog: Catalog, asked: Range) -> Rang
         raise Unanswered("range_too_long", f"at most {RANGE_DAYS_MAX} days at a time")
     wanted_units(asked.units)
     span = Span.outward(asked.start, asked.end)
-    line = Line(availability, asked.org, resource, span, asked.session)
+    line = Line(availability, catalog, asked.org, resource, span, asked.session)
     stretches = line.stretches(span, asked.units, _closed(catalog, resource, line))
     return RangeAnswer(all(one.use == "free" for one in stretches), stretches)
 

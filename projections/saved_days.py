@@ -1,6 +1,6 @@
-"""How availability is written down: three tables of Arrow columns, one behind the other.
+"""How availability is written down: two tables of Arrow columns, one behind the other.
 
-They hold resources, days, and the claims on those days, each in order, so that equal states have equal bytes.
+They hold days, and the claims on those days, each in order, so that equal states have equal bytes.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
+import msgspec
 import pyarrow as pa
 
+from events.catalog import Catalog
+from events.codec import canonical
 from events.day import Slots
 
 Kind: TypeAlias = Literal["taken", "hold", "block"]
 _KINDS: Final[tuple[Kind, ...]] = ("taken", "hold", "block")
 
-_RESOURCES: Final = pa.schema([("org", pa.string()), ("id", pa.string()), ("capacity", pa.int32())])
 _DAYS: Final = pa.schema(
     [
         ("org", pa.string()),
@@ -36,13 +38,14 @@ _CLAIMS: Final = pa.schema(
         ("units", pa.int32()),
     ]
 )
+_SIZES: Final = msgspec.json.Decoder(dict[str, Catalog])
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd")
 
 
 @dataclass
 class SavedDays:
     today: int
-    resources: list[tuple[str, str, int]] = field(default_factory=list)
+    sizes: dict[str, Catalog] = field(default_factory=dict)
     days: list[tuple[str, str, int, int, int]] = field(default_factory=list)
     """Organisation, resource, day; the sequences of what is taken and of what is held."""
     claims: list[tuple[int, Kind, str, str, Slots]] = field(default_factory=list)
@@ -55,8 +58,9 @@ def pack(saved: SavedDays) -> bytes:
         for day, kind, id, session, slots in saved.claims
     ]
     sink = pa.BufferOutputStream()
-    for schema, rows in ((_RESOURCES, saved.resources), (_DAYS, saved.days), (_CLAIMS, claims)):
-        named = schema.with_metadata({"today": str(saved.today)})
+    for schema, rows in ((_DAYS, saved.days), (_CLAIMS, claims)):
+        about = {"today": str(saved.today), "sizes": canonical(saved.sizes)} if schema is _DAYS else None
+        named = schema.with_metadata(about)
         columns = list(zip(*rows, strict=True)) or [()] * len(schema)
         arrays = [pa.array(column, one.type) for column, one in zip(columns, schema, strict=True)]
         with pa.ipc.new_stream(sink, named, options=_OPTIONS) as writer:
@@ -67,10 +71,10 @@ def pack(saved: SavedDays) -> bytes:
 
 def unpack(data: bytes) -> SavedDays:
     source = pa.BufferReader(data)
-    tables = [pa.ipc.open_stream(source).read_all() for _ in range(3)]
-    resources, days, claims = ([column.to_pylist() for column in table.columns] for table in tables)
-    saved = SavedDays(int(tables[0].schema.metadata[b"today"]))
-    saved.resources = _rows(resources)
+    tables = [pa.ipc.open_stream(source).read_all() for _ in range(2)]
+    days, claims = ([column.to_pylist() for column in table.columns] for table in tables)
+    about = tables[0].schema.metadata
+    saved = SavedDays(int(about[b"today"]), _SIZES.decode(about[b"sizes"]))
     saved.days = _rows(days)
     saved.claims = [
         (day, _KINDS[kind], id, session, Slots(first, end, units))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.calendar.bitmaps import day_bits
-from events.calendar.quantum import DAY_MS, SLOTS, day_number
-from events.catalog import Resource, ResourcePut
+from events.calendar.quantum import DAY_MS, SLOTS, day_number, mask
+from events.catalog import RationLifted, Resource, ResourcePut, ResourceRationed
 from events.day import (
     Blocked,
     DayFact,
@@ -25,9 +25,9 @@ from events.day import (
 from projections.availability import Availability, DayChanged, HoldsChanged
 from projections.folding import spelled
 from projections.limits import PAST_DAYS
-from projections.questions import Shown, Unanswered
+from projections.questions import Range, Shown, Unanswered
 from projections.topics import DayShown, HoldsShown, day_after, holds_after
-from tests.projections.story import DATE, NOW, ORG, Story, wished
+from tests.projections.story import DATE, NOW, ORG, Story, slot, wished
 
 DATES = ("2026-12-06", DATE, "2027-01-01")
 RESOURCES = ("room", "studio")
@@ -213,6 +213,30 @@ def test_another_capacity_makes_other_slots_busy() -> None:
         assert day[1] == DayShown(2, spelled(0xF), spelled(0), (Slots(0, 4, 2),))
 
 
+def test_rationed_units_are_not_there() -> None:
+    """Until the ration is lifted, or fewer units are put."""
+    story = Story()
+    room = Resource("room", "Room", "UTC", capacity=3)
+    story.open(room)
+    story.tell(day_actor(ORG, "room", DATE), taken("b", Slots(0, 4)))
+    asked = Range(org=ORG, resource="room", start=slot(0), end=slot(8))
+    for fact, left, busy in (
+        (ResourceRationed("room", 1), (0, 1), 0xF),
+        (RationLifted("room"), (2, 3), 0),
+        (ResourceRationed("room", 2), (1, 2), 0),
+        (ResourcePut(msgspec.structs.replace(room, capacity=1)), (0, 1), 0xF),
+    ):
+        story.tell(f"{ORG}.catalog", fact)
+        assert tuple(one.units for one in story.models.answer_now(asked).stretches) == left
+        state = see(story, "day", ("room", DATE))[1]
+        assert isinstance(state, DayShown)
+        assert state.busy == spelled(busy)
+        loaded = story.fresh()
+        loaded.availability.load(story.models.availability.save())
+        assert loaded.availability.save() == story.models.availability.save()
+        assert loaded.availability.columns.capacity[0] == story.models.availability.columns.capacity[0]
+
+
 def test_days_long_past_are_forgotten() -> None:
     """By the time of the commits, not of any clock: so a replay forgets the same."""
     story = Story()
@@ -242,3 +266,19 @@ def test_rows_of_forgotten_days_are_used_again() -> None:
     assert columns.count <= PAST_DAYS + 1
     assert len(columns.day_of) == 64 or len(columns.day_of) == 128
     assert len(story.models.availability._claims) == columns.count
+
+
+def test_many_resources_and_days_are_saved_and_loaded() -> None:
+    """More than there was room for at first."""
+    story = Story()
+    story.open(*(Resource(f"r{number}", "R", "UTC", capacity=1 + number) for number in range(150)))
+    for number in range(150):
+        story.tell(day_actor(ORG, f"r{number}", "2027-05-09"), taken("b", Slots(number % 90, 96, 2)))
+    loaded = story.fresh()
+    loaded.availability.load(story.models.availability.save())
+    assert loaded.availability.save() == story.models.availability.save()
+    for read in (loaded.availability, story.models.availability):
+        for number in (0, 1, 2, 149):
+            row = read.columns.row(read.columns.resources[ORG, f"r{number}"], day_number("2027-05-09"))
+            full = day_bits(read.columns.full[row].reshape(1, 1, 3), 0, 0)
+            assert full == (mask(number % 90, 96) if number < 2 else 0)

@@ -22,7 +22,7 @@ from events.day import (
 )
 from projections.bookings import BookingsChanged
 from projections.limits import BOOKINGS_PAST_DAYS
-from projections.listing import BEFORE_ALL
+from projections.listing import BEFORE_ALL, Key, Order
 from projections.questions import Booking, Bookings, History, Page, Question, Search, Unanswered
 from projections.words import Index, words_of
 from tests.projections.story import DATE, NOW, ORG, VISIT, Story, append, slot, wished
@@ -181,7 +181,7 @@ class TestListing:
         loaded = story.fresh()
         loaded.bookings.load(story.models.bookings.save())
         assert loaded.bookings.save() == story.models.bookings.save()
-        orders = [each.bookings.of(ORG).every.behind(BEFORE_ALL) for each in (loaded, story.models)]
+        orders = [each.bookings.of(ORG).order("all").behind(BEFORE_ALL) for each in (loaded, story.models)]
         assert list(orders[0]) == list(orders[1])
 
     @pytest.mark.parametrize(
@@ -206,12 +206,42 @@ class TestListing:
         """Then it is short, and the next one goes on."""
         monkeypatch.setattr("projections.finding.ROWS_LOOKED_AT_MAX", 3)
         story = told()
-        found = [story.book(f"b{number}", slot(4 * number)) for number in range(10)]
-        story.tell(owner_of(ORG, found[9]), BookingCancelled(found[9], ""))
-        page = story.models.answer_now(Bookings(org=ORG, statuses=("cancelled",)))
+        for number in range(6):
+            id = story.book(f"b{number}", slot(4 * number))
+            story.tell(owner_of(ORG, id), BookingCancelled(id, ""))
+        rooms = [story.book(f"r{number}", slot(4 * number), resource="room") for number in range(6)]
+        story.tell(owner_of(ORG, rooms[5]), BookingCancelled(rooms[5], ""))
+        page = story.models.answer_now(Bookings(org=ORG, resource="room", statuses=("cancelled",)))
         assert page.rows == ()
         assert page.cursor
-        assert all_pages(story, statuses=("cancelled",)) == [found[9]]
+        assert all_pages(story, resource="room", statuses=("cancelled",)) == [rooms[5]]
+
+    def test_one_status_or_several_keep_the_order(self) -> None:
+        """They are read from orders of their own, and merged."""
+        story = told()
+        found = [story.book(f"b{number}", slot(4 * number)) for number in range(9)]
+        for id in found[::3]:
+            story.tell(owner_of(ORG, id), BookingCancelled(id, ""))
+        for id in found[1::3]:
+            story.tell(owner_of(ORG, id), BookingPending(id, None))
+        expected = [id for number, id in enumerate(found) if number % 3 != 2]
+        assert all_pages(story, statuses=("pending", "cancelled")) == expected
+        assert all_pages(story, statuses=("cancelled",)) == found[::3]
+
+    def test_many_lie_in_the_same_order_as_few(self) -> None:
+        """An order that grows beyond a list is kept day by day."""
+        order, keys = Order(), [Key(slot(number * 7 % 1_000 * 5), f"b{number % 3}") for number in range(1_000)]
+        for key in [*keys, *keys[:9]]:
+            order.add(key)
+        for key in [*keys[::2], Key(0, "no")]:
+            order.remove(key)
+        left = sorted(set(keys) - set(keys[::2]))
+        assert list(order.behind(BEFORE_ALL)) == left
+        assert order.count == len(left)
+        assert list(order.behind(left[200])) == left[201:]
+        for key in left:
+            order.remove(key)
+        assert (list(order.behind(BEFORE_ALL)), order._days) == ([], [])
 
     def test_what_is_long_over_is_forgotten(self) -> None:
         """By the time of the commits, wherever it was moved to; its orders with it."""
@@ -225,7 +255,7 @@ class TestListing:
         story.tell(f"{ORG}.catalog", at=at + 2 * DAY_MS)
         of = story.models.bookings.of(ORG)
         assert all_pages(story) == []
-        assert (of.every.count, dict(of.by_email), dict(of.by_resource)) == (0, {}, {})
+        assert of._orders == {}
         story.tell(day_actor(ORG, "studio", DATE), BookingCancelled(goes, ""))
         assert all_pages(story) == []
 
