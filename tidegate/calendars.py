@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import quote
 
 from icalendar import Calendar, Event, vCalAddress
 
@@ -18,6 +19,8 @@ from events.catalog import Catalog
 from events.clock import Instant
 from events.day import Booking, Status
 
+_ADDRESS: Final = "@+!$'*-._~"
+"""What stands in the address of a mailto: as it is."""
 PRODUCT: Final = "-//Tidegate//Booking//EN"
 STATUSES: Final[Mapping[Status, str]] = {
     "provisional": "TENTATIVE",
@@ -70,7 +73,7 @@ def _event(org: str, booking: Booking, catalog: Catalog, now: Instant, reveal: b
         if booking.booker.phone:
             lines.append(f"telephone: {booking.booker.phone}")
         if booking.booker.email:
-            attendee = vCalAddress(f"mailto:{booking.booker.email}")
+            attendee = vCalAddress(f"mailto:{quote(booking.booker.email, safe=_ADDRESS)}")
             attendee.params["CN"] = booking.booker.name or booking.booker.email
             event.add("attendee", attendee)
     event.add("description", "\n".join(lines))

@@ -1,0 +1,84 @@
+"""The demo organisation: believable, the same every time, and nobody's way is barred by it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from actors.booking.asking import for_booking
+from actors.booking.commands import Cancel
+from actors.catalog import PutResource
+from actors.runtime.in_process import System, in_memory
+from events.calendar.quantum import DAY_MS, date_of
+from events.clock import Instant, system_clock
+from tidegate.asking import Asking
+from tidegate.demo import Filled, NotEmpty, fill, is_wanted
+
+
+@asynccontextmanager
+async def organisation(system: System, later_ms: int = 0) -> AsyncIterator[Asking]:
+    async def log() -> object:
+        return system.log
+
+    def clock() -> Instant:
+        return system_clock() + later_ms
+
+    yield Asking("mine", system.sender, log, clock)  # type: ignore[arg-type]  # it is a log
+
+
+async def test_filled_again_changes_nothing() -> None:
+    """The log ends where it ended; a day later, too."""
+    async with in_memory() as system, organisation(system) as asking:
+        seen: list[tuple[int, int]] = []
+        first = await fill(asking, lambda done, of: seen.append((done, of)))
+        assert (first.resources, first.event_types) == (4, 3)
+        assert first.bookings >= 20
+        assert seen[-1][0] == seen[-1][1]
+        end = (await system.log.head()).last
+        assert await fill(asking) == Filled(4, 3, first.bookings, 0)
+        async with organisation(system, DAY_MS) as tomorrow:
+            assert (await fill(tomorrow)).new == 0
+        assert (await system.log.head()).last == end
+
+
+async def test_it_has_something_of_everything() -> None:
+    """Two zones, a pool that comes along, a production on approval, somebody in line, something cancelled."""
+    async with in_memory() as system, organisation(system) as asking:
+        filled = await fill(asking)
+        catalog = await asking.catalog()
+        assert {one.time_zone for one in catalog.schedules.values()} == {"Europe/Berlin", "Europe/Lisbon"}
+        assert (catalog.active["mics"].capacity, catalog.active["mics"].standalone) == (4, False)
+        dates = [date_of(system_clock() + number * DAY_MS) for number in range(-1, 20)]
+        found = {one.id: one for resource in catalog.active for one in await asking.bookings(resource, dates)}
+        assert len(found) == filled.bookings
+        assert {"confirmed", "pending"} <= {one.status for one in found.values()}
+        assert any(item.resource == "mics" for one in found.values() for item in one.wish.items)
+        facts = [recorded.body async for recorded in system.log.read()]
+        assert sum(b"StandbyJoined" in body for body in facts) == 1
+
+
+async def test_what_somebody_changed_since_stays_so() -> None:
+    """A resource that was made larger, a booking that was cancelled."""
+    async with in_memory() as system, organisation(system) as asking:
+        await fill(asking)
+        south = (await asking.catalog()).active["studio-south"]
+        await asking.of_catalog(PutResource("studio-south", south.time_zone, capacity=3))
+        dates = [date_of(system_clock() + number * DAY_MS) for number in range(20)]
+        mine = next(one for one in await asking.bookings("meeting-room", dates) if one.status == "confirmed")
+        await asking.together(for_booking("mine", mine, Cancel(mine.id)))
+        assert (await fill(asking)).new == 0
+        assert (await asking.catalog()).active["studio-south"].capacity == 3
+        assert (await asking.booking(mine.id)).status == "cancelled"
+
+
+async def test_an_organisation_with_things_of_its_own_is_not_touched() -> None:
+    """Not even for a moment."""
+    async with in_memory() as system, organisation(system) as asking:
+        await asking.of_catalog(PutResource("room", "UTC"))
+        end = (await system.log.head()).last
+        assert not await is_wanted(asking)
+        with pytest.raises(NotEmpty):
+            await fill(asking)
+        assert (await system.log.head()).last == end
