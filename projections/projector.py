@@ -17,7 +17,7 @@ import structlog
 
 from events.commit import hash_of
 from events.errors import TidegateError
-from events.log import EventLog, Step
+from events.log import EventLog, Recorded, Step
 from events.shelf import Shelf
 from projections import checkpoint
 from projections.folding import Change, Projection, epoch_of, read
@@ -46,7 +46,7 @@ class Projector:
         self._projections: Final = tuple(projections)
         self._told: Final = told
         self._stand: Final[dict[str, int]] = dict.fromkeys((one.name for one in projections), 0)
-        self._last_commit = ""
+        self._last: Recorded | None = None
         self._saved = 0
         self._waiting: Final[list[tuple[int, asyncio.Future[None]]]] = []
         self.identity = ""
@@ -71,8 +71,7 @@ class Projector:
                 self._shelf, self._events, projection, head.identity, head.last
             )
         self.sequence = self._saved = min(self._stand.values(), default=0)
-        if self.sequence and (recorded := await self._events.at(self.sequence)) is not None:
-            self._last_commit = hash_of(recorded.body)
+        self._last = await self._events.at(self.sequence) if self.sequence else None
         log.info("projector_started", sequence=self.sequence, last=head.last, epoch=self.epoch)
 
     async def run(self) -> None:
@@ -107,7 +106,7 @@ class Projector:
                 if commit is not None:
                     changes += projection.take(recorded, commit, tell=tell)
         self.sequence = step[-1].sequence
-        self._last_commit = hash_of(step[-1].body)
+        self._last = step[-1]
         if changes and self._told is not None:
             self._told(changes)
         self._wake()
@@ -133,9 +132,9 @@ class Projector:
 
     async def save(self) -> None:
         """Put every projection on the shelf, with how far it has come."""
-        if self.sequence == self._saved:
+        if self.sequence == self._saved or self._last is None:
             return
-        sequence, commit = self.sequence, self._last_commit
+        sequence, commit = self.sequence, hash_of(self._last.body)
         if any(stand != sequence for stand in self._stand.values()):
             return  # one of them is still behind the others, or has failed within a step
         saved = [(projection, projection.save()) for projection in self._projections]
