@@ -32,6 +32,7 @@ from events.nats.ground import Ground, reached
 from tidegate import run_file
 from tidegate.config import Settings
 from tidegate.refused import Refused
+from tidegate.shrinking import Reserved, shrink
 from tidegate.slots import Room
 
 WITHIN_MS: Final = 15_000
@@ -73,6 +74,13 @@ class Asking:
 
     async def of_catalog(self, command: Command, **about: Any) -> Accepted:
         return await self.ask(actor_name(self.org, "catalog"), command, **about)
+
+    async def shrink(self, resource: str, units: int, told: Callable[[str], None]) -> list[Reserved]:
+        """Leave the resource so many units, or none at all; the days that stand against it, and then it stays."""
+        answer = await shrink(self._sender, await self.log(), self.clock, self.org, resource, units, told)
+        if isinstance(answer, Refusal):
+            raise Refused(answer)
+        return answer if isinstance(answer, list) else []
 
     # Looking
 

@@ -77,6 +77,11 @@ def clock(instant: Instant, tz: str) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
+def second(instant: Instant, tz: str) -> str:
+    """`10:00:30`."""
+    return f"{clock(instant, tz)}:{instant // 1000 % 60:02}"
+
+
 def shown(instant: Instant, tz: str) -> str:
     """`Mon 2026-12-07 10:00`."""
     day = reading(instant, tz) // DAY_MS

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from events.calendar.quantum import SLOT_MS, Span, day_start
-from events.clock import Instant
 from events.day import (
     Blocked,
     BookingCancelled,
@@ -40,7 +39,7 @@ from events.day import (
     StandbyPassed,
     Unblocked,
 )
-from tidegate.local_time import clock, range_shown
+from tidegate.local_time import clock, range_shown, second
 
 
 class Narrator:
@@ -90,7 +89,9 @@ class Narrator:
         when = "" if about is None else f"{clock(about.start, self._tz)}–{clock(about.end, self._tz)} "
         match fact:
             case SlotsHeld(session=session, slots=slots, until=until):
-                return f"{when}held{_units(slots)} by session {session} until {self._second(until)}, or longer ({id})"
+                return (
+                    f"{when}held{_units(slots)} by session {session} until {second(until, self._tz)}, or longer ({id})"
+                )
             case HoldReleased():
                 return f"{when}free again: the hold was let go of ({id})"
             case HoldExpired():
@@ -110,9 +111,6 @@ class Narrator:
                 return f"moved to {visit}, for the {_ordinal(version)} time ({id})"
             case _:
                 return f"{when}{_PLAIN[type(fact)]} ({id})" if id else _PLAIN[type(fact)]
-
-    def _second(self, instant: Instant) -> str:
-        return f"{clock(instant, self._tz)}:{instant // 1000 % 60:02}"
 
 
 _PLAIN: Final[dict[type[DayFact], str]] = {

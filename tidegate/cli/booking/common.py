@@ -47,6 +47,8 @@ NameOption: TypeAlias = Annotated[str, typer.Option("--name", help="Whom it is f
 EmailOption: TypeAlias = Annotated[str, typer.Option("--email", help="Their address.")]
 PhoneOption: TypeAlias = Annotated[str, typer.Option("--phone", help="Their telephone number.")]
 
+_FOLDED: Final = frozenset({"name", "title", "booked by", "books", "items", "open", "rules"})
+"""Columns that may take several lines; ids and times are there to be copied."""
 SESSION_BYTES: Final = 6
 
 
@@ -150,5 +152,5 @@ def done(call: Invocation, data: Mapping[str, Any], headline: str, **rows: str) 
 def plain_table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading not in _FOLDED)
     return table

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tidegate.cli.booking.common import done, pairs
-from tidegate.cli.shared import Invocation
+from tidegate.cli.booking.common import ResourceArgument, done, pairs
+from tidegate.cli.shared import ExitCode, Invocation
 from tidegate.hours import override_from, spelled, weekly_from
 
 
@@ -159,6 +159,29 @@ async def link(
         for one in resources:
             await asking.of_catalog(Link(event_type, one))
     done(call, {"event_type": event_type, "resources": resources}, f"{event_type} books {', '.join(resources)}")
+
+
+async def shrink(
+    call: Invocation,
+    resource: ResourceArgument,
+    units: Annotated[int, typer.Argument(metavar="UNITS", help="How many are left; 0 takes it out of use.", min=0)],
+) -> None:
+    """Leave a resource fewer units, if what is reserved leaves room for that. It takes 20 s, until every host knows.
+
+    For example: tidegate booking shrink mics 3
+
+    Ends with 1 when more is reserved on a day to come: then nothing changes, and the days are named.
+    """
+    from tidegate.asking import opened
+
+    async with opened(call.settings) as asking:
+        days = await asking.shrink(resource, units, lambda text: None if call.json else call.err.print(text))
+    data = {"resource": resource, "units": units, "shrunk": not days, "reserved": {one.date: one.units for one in days}}
+    rows = {one.date: f"{one.units} reserved" for one in days}
+    left = "out of use" if units == 0 else f"{units} units"
+    done(call, data, f"as it was: {resource}" if days else f"{left}: {resource}", **rows)
+    if days:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def limits_from(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:

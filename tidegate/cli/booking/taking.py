@@ -30,7 +30,7 @@ from tidegate.cli.booking.common import (
     wish_data,
 )
 from tidegate.cli.shared import Invocation
-from tidegate.local_time import clock, local_iso
+from tidegate.local_time import local_iso, second
 from tidegate.refused import Refused
 
 SessionOption = Annotated[
@@ -88,7 +88,7 @@ async def hold(
             f"held: {items_shown(want.wish.items)}, {want.when}",
             hold=id,
             session=session,
-            until=f"{clock(until, want.tz)} without heartbeats, {clock(latest, want.tz)} with them ({want.tz})",
+            until=f"{second(until, want.tz)} without heartbeats, {second(latest, want.tz)} with them ({want.tz})",
             book=_book_line(want, id, session),
         )
         if once:
