@@ -107,7 +107,10 @@ async def reschedule(
 
 
 async def complete(call: Invocation, booking: BookingArgument) -> None:
-    """Say that a booking has taken place; most do so by themselves, at their end."""
+    """Say that a booking has taken place; most do so by themselves, at their end.
+
+    For example: tidegate booking complete studio-north.2026-12-07.b-1f3a5c
+    """
     from actors.booking.commands import Complete
     from events.day import owner_of
 
@@ -115,7 +118,10 @@ async def complete(call: Invocation, booking: BookingArgument) -> None:
 
 
 async def no_show(call: Invocation, booking: BookingArgument) -> None:
-    """Say that nobody showed up."""
+    """Say that nobody showed up.
+
+    For example: tidegate booking no-show studio-north.2026-12-07.b-1f3a5c
+    """
     from actors.booking.commands import Miss
     from events.day import owner_of
 
