@@ -25,6 +25,7 @@ from events.calendar.quantum import SLOTS
 from events.catalog import Catalog, EventType, Resource, Schedule
 from events.clock import Instant, system_clock
 from events.day import Booking, SlotsTaken, day_actor, owner_of
+from events.errors import UnknownOutcome
 from events.limits import LOOKUP_ACTORS_MAX
 from events.log import EventLog
 from events.names import actor_name, is_actor
@@ -39,9 +40,14 @@ WITHIN_MS: Final = 15_000
 PAGE: Final = 200
 """So many resources, schedules or event types are asked for at a time."""
 DAYS_AT_A_TIME: Final = 32
-BUSY_TRIES_MAX: Final = 20
 
 T = TypeVar("T")
+
+
+class NotKnown(UnknownOutcome):
+    """It was asked for, and no answer came."""
+
+    next_step = "look at what there is, `tidegate booking show` and `list`, before you ask again"
 
 
 class Asking:
@@ -216,11 +222,15 @@ async def on(ground: Ground, org: str, *, by: str) -> AsyncIterator[Asking]:
 
 async def _patiently(ask: Callable[[], Awaitable[Accepted | Refusal]]) -> Accepted:
     """Who is only busy is asked again, for a while."""
-    for left in reversed(range(BUSY_TRIES_MAX)):
-        answer = await ask()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + WITHIN_MS / 1000
+    while True:
+        try:
+            answer = await ask()
+        except UnknownOutcome as error:
+            raise NotKnown(str(error)) from error
         if isinstance(answer, Accepted):
             return answer
-        if answer.fault != "busy" or not left or answer.code == "changed_meanwhile":
+        if answer.fault != "busy" or answer.code == "changed_meanwhile" or loop.time() >= deadline:
             raise Refused(answer)
         await asyncio.sleep((answer.retry_after_ms or 50) / 1000)
-    raise AssertionError

@@ -225,8 +225,8 @@ class _Filling:
         self._head = (await (await self._asking.log()).head()).last
         first, *others = resources(self._anchor)
         ordered: tuple[Command, ...] = (SCHEDULES[0], first, *SCHEDULES[1:], *others, *EVENT_TYPES, *LINKS)
-        for number, command in enumerate(ordered):
-            sequence = await self._once(f"put-{number}", partial(self._asking.of_catalog, command))
+        for command in ordered:
+            sequence = await self._once(_name(command), partial(self._asking.of_catalog, command))
             self._catalog_at = max(self._catalog_at, sequence)
             self._progress(self._done, len(ordered))
 
@@ -278,6 +278,14 @@ class _Filling:
             raise
         self._new += answer.sequence > self._head
         return answer.sequence
+
+
+def _name(command: Command) -> str:
+    """What is put, or linked: `put-resource-mics`."""
+    about = (
+        (command.event_type, command.resource) if isinstance(command, Link) else (msgspec.structs.astuple(command)[0],)
+    )
+    return "-".join((str(command.__struct_config__.tag).replace("_", "-"), *about))
 
 
 async def _anchor(asking: Asking) -> Instant | None:

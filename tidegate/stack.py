@@ -41,6 +41,8 @@ from tidegate.ray_part import Cluster, RayHosts
 log = structlog.get_logger(__name__)
 
 HOSTS_TIMEOUT_MS: Final = 60_000
+FILL_WITHIN_MS: Final = 30_000
+"""How long a start waits for the demo organisation."""
 LOST_MS: Final = 1_000
 """A host that is not heard for this long is said to be lost."""
 _LOOK_EVERY_MS: Final = 200
@@ -173,7 +175,11 @@ class Stack:
             async with on(ground, self.settings.org, by="demo") as asking:
                 if not await demo.is_wanted(asking):
                     return
-                filled = await demo.fill(asking)
+                async with asyncio.timeout(FILL_WITHIN_MS / 1000):
+                    filled = await demo.fill(asking)
+        except TimeoutError:
+            text = "the demo organisation is not complete yet: `tidegate demo` goes on"
+            self._tell("not_filled", text, wrong=True, reason="late")
         except TidegateError as error:  # refused, unknown, out of reach: a demo is no reason to end what runs
             self._tell("not_filled", f"the demo organisation was not put there: {error}", wrong=True, reason=error.code)
         else:
