@@ -31,6 +31,7 @@ from projections.words import Index, folded, words_of
 
 Place: TypeAlias = tuple[int, Instant]
 """From which sequence on a booking lay at which start."""
+_BOOKINGS: Final = msgspec.json.Decoder(Booking)
 By: TypeAlias = Literal["all", "email", "resource", "event_type", "status"]
 NOTHING: Final = Order()
 
@@ -43,11 +44,18 @@ class BookingsChanged(Delta, frozen=True, tag="bookings"):
 
 
 class Kept(msgspec.Struct):
-    booking: Booking
+    """`body` spells the booking: so it takes half of the memory, looking for garbage passes it by, and a snapshot has
+    it as it is."""
+
+    body: bytes
     sequence: int
     """Where it changed last."""
     places: list[Place]
     """Where it lay in the order, and since when."""
+
+    @property
+    def booking(self) -> Booking:
+        return _BOOKINGS.decode(self.body)
 
     def place(self, as_of: int) -> Instant:
         """Its start at that sequence; the first one, for what was made later."""
@@ -79,27 +87,29 @@ class OfOrg:
         return self._orders.get(f"{by}/{name}", NOTHING)
 
     def add(self, kept: Kept) -> None:
-        self.kept[kept.booking.id] = kept
-        self.words.add(words_of_booker(kept.booking.booker), kept.booking.id)
-        self._put(kept, [*_orders_of(kept.booking), f"status/{kept.booking.status}"])
+        booking = kept.booking
+        self.kept[booking.id] = kept
+        self.words.add(words_of_booker(booking.booker), booking.id)
+        self._put(booking.id, kept, [*_orders_of(booking), f"status/{booking.status}"])
 
-    def change(self, kept: Kept, booking: Booking) -> None:
+    def change(self, kept: Kept, old: Booking, booking: Booking) -> None:
         """The booking goes on as this one. Where it lay before, it stays to be found by who began to read then."""
-        old, kept.booking = kept.booking, booking
+        kept.body = canonical(booking)
         if booking.status != old.status:
-            self._take_out(kept, [f"status/{old.status}"])
+            self._take_out(booking.id, kept, [f"status/{old.status}"])
         if booking.wish.start != old.wish.start:
             kept.places.append((kept.sequence, booking.wish.start))
-            self._put(kept, _orders_of(booking))
-        self._put(kept, [f"status/{booking.status}"])
+            self._put(booking.id, kept, _orders_of(booking))
+        self._put(booking.id, kept, [f"status/{booking.status}"])
 
     def remove(self, id: str) -> None:
         kept = self.kept.pop(id)
-        self.words.remove(words_of_booker(kept.booking.booker), id)
-        self._take_out(kept, [*_orders_of(kept.booking), f"status/{kept.booking.status}"])
+        booking = kept.booking
+        self.words.remove(words_of_booker(booking.booker), id)
+        self._take_out(id, kept, [*_orders_of(booking), f"status/{booking.status}"])
 
-    def _put(self, kept: Kept, names: Iterable[str]) -> None:
-        keys = [Key(start, kept.booking.id) for _, start in kept.places]
+    def _put(self, id: str, kept: Kept, names: Iterable[str]) -> None:
+        keys = [Key(start, id) for _, start in kept.places]
         for name in names:
             order = self._orders.get(name)
             if order is None:
@@ -107,11 +117,11 @@ class OfOrg:
             for key in keys:
                 order.add(key)
 
-    def _take_out(self, kept: Kept, names: Iterable[str]) -> None:
+    def _take_out(self, id: str, kept: Kept, names: Iterable[str]) -> None:
         for name in names:
             order = self._orders[name]
             for _, start in kept.places:
-                order.remove(Key(start, kept.booking.id))
+                order.remove(Key(start, id))
             if not order.count:
                 del self._orders[name]
 
@@ -137,6 +147,9 @@ _STATUS: Final[dict[type[facts.DayFact], Status]] = {
     facts.BookingCompleted: "completed",
     facts.BookingMissed: "no_show",
 }
+
+
+_CHANGING: Final = frozenset({*_STATUS, facts.BookingMoved})
 
 
 class Bookings:
@@ -180,21 +193,20 @@ class Bookings:
         for fact in facts_:
             if isinstance(fact, facts.BookingMade):
                 if fact.booking.span.end // DAY_MS >= self.today - BOOKINGS_PAST_DAYS:
-                    kept = Kept(fact.booking, sequence, [(sequence, fact.booking.wish.start)])
+                    kept = Kept(canonical(fact.booking), sequence, [(sequence, fact.booking.wish.start)])
                     self._orgs.setdefault(org, OfOrg()).add(kept)
                     self._watch(org, fact.booking)
                     changed[fact.booking.id] = 0
                 continue
             of = self._orgs.get(org)
-            found = None if of is None else of.kept.get(getattr(fact, "booking", ""))
+            found = of.kept.get(fact.booking) if of is not None and type(fact) in _CHANGING else None
             if of is None or found is None:
                 continue
-            booking = _after(found.booking, fact)
-            if booking is found.booking:
-                continue
+            old = found.booking
+            booking = _after(old, fact)
             changed.setdefault(booking.id, found.sequence)
             found.sequence = sequence
-            of.change(found, booking)
+            of.change(found, old, booking)
             self._watch(org, booking)
         return changed
 
@@ -220,7 +232,7 @@ class Bookings:
                 pa.array([kept.sequence for _, kept in rows], pa.int64()),
                 pa.array([[since for since, _ in kept.places] for _, kept in rows], pa.list_(pa.int64())),
                 pa.array([[start for _, start in kept.places] for _, kept in rows], pa.list_(pa.int64())),
-                pa.array([canonical(kept.booking) for _, kept in rows], pa.binary()),
+                pa.array([kept.body for _, kept in rows], pa.binary()),
             ],
             names=["org", "sequence", "since", "start", "booking"],
         )
@@ -239,11 +251,10 @@ class Bookings:
         for org, sequence in meta.orgs:
             self._orgs[org] = OfOrg()
             self._orgs[org].sequence = sequence
-        read = msgspec.json.Decoder(Booking)
         for place, sequence, since, start, body in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            org, booking = meta.orgs[place][0], read.decode(body)
-            self._orgs[org].add(Kept(booking, sequence, list(zip(since, start, strict=True))))
-            self._watch(org, booking)
+            org, kept = meta.orgs[place][0], Kept(body, sequence, list(zip(since, start, strict=True)))
+            self._orgs[org].add(kept)
+            self._watch(org, kept.booking)
 
 
 class _Meta(msgspec.Struct):
@@ -252,12 +263,10 @@ class _Meta(msgspec.Struct):
 
 
 def _after(booking: Booking, fact: facts.DayFact) -> Booking:
-    """The booking after the fact; itself, when the fact changes nothing of it."""
+    """The booking after a fact that changes it."""
     if isinstance(fact, facts.BookingMoved):
         return msgspec.structs.replace(booking, wish=fact.wish, span=fact.span, version=fact.version)
-    status = _STATUS.get(type(fact))
-    if status is None:
-        return booking
+    status = _STATUS[type(fact)]
     until = fact.until if isinstance(fact, facts.BookingPending) else None
     reason = fact.reason if isinstance(fact, facts.BookingDeclined | facts.BookingCancelled) else booking.reason
     if status in {"completed", "no_show"}:

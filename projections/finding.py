@@ -57,8 +57,8 @@ def search(of: OfOrg, catalog: Catalog, asked: Search, sequence: int) -> Page:
     slugs = [{slug for slug, title in titles.items() if _has(title, word)} for word in wanted]
 
     def fits(kept: Kept) -> bool:
-        booker = words_of_booker(kept.booking.booker)
-        slug = kept.booking.wish.event_type
+        booking = kept.booking
+        booker, slug = words_of_booker(booking.booker), booking.wish.event_type
         return all(slug in some or _has(booker, word) for word, some in zip(wanted, slugs, strict=True))
 
     cursor = read_cursor(asked.cursor, sequence)
