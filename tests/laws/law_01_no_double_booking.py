@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from events.catalog import ResourcePut, ResourceRetired
+from events.catalog import RationLifted, ResourcePut, ResourceRationed, ResourceRetired
 from events.day import (
     Blocked,
     BookingCancelled,
@@ -56,20 +56,38 @@ def breaches(history: History) -> Iterator[str]:
 
 
 class _Capacities:
-    """What every resource could take, since which commit of its catalog."""
+    """How many units of every resource could be given out, since which commit of its catalog."""
 
     def __init__(self) -> None:
-        self._since: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._has: Final[dict[tuple[str, str], int]] = {}
+        self._ration: Final[dict[tuple[str, str], int]] = {}
+        self._since: Final[dict[tuple[str, str], list[tuple[int, int]]]] = {}
 
     def take_in(self, org: str, fact: Any, sequence: int) -> None:
-        if isinstance(fact, ResourcePut):
-            self._since.setdefault((org, fact.resource.id), []).append((sequence, fact.resource.capacity))
-        elif isinstance(fact, ResourceRetired):
-            self._since.setdefault((org, fact.id), []).append((sequence, 0))
+        match fact:
+            case ResourcePut(resource):
+                key = (org, resource.id)
+                self._has[key] = resource.capacity
+                if resource.capacity <= self._ration.get(key, resource.capacity):
+                    self._ration.pop(key, None)
+            case ResourceRetired(id):
+                key = (org, id)
+                self._has[key] = 0
+                self._ration.pop(key, None)
+            case ResourceRationed(id, most):
+                key = (org, id)
+                self._ration[key] = most
+            case RationLifted(id):
+                key = (org, id)
+                del self._ration[key]
+            case _:
+                return
+        units = min(self._has[key], self._ration.get(key, self._has[key]))
+        self._since.setdefault(key, []).append((sequence, units))
 
     def at(self, org: str, resource: str, sequence: int) -> int:
         """Nothing, when the resource was not there yet or no more."""
-        known = [capacity for since, capacity in self._since.get((org, resource), ()) if since <= sequence]
+        known = [units for since, units in self._since.get((org, resource), ()) if since <= sequence]
         return known[-1] if known else 0
 
 

@@ -11,7 +11,7 @@ from actors.booking.commands import KeepHold
 from actors.kinds import KINDS
 from actors.simulation.record import Call, Record
 from events.calendar.quantum import DAY_MS, Span, day_start
-from events.catalog import Resource, ResourcePut
+from events.catalog import RationLifted, Resource, ResourcePut, ResourceRationed
 from events.codec import canonical
 from events.commit import GENESIS, Decided, encode, hash_of
 from events.day import (
@@ -140,6 +140,15 @@ class TestLaw1:
         assert not first(told(room(2), room(1), *bookings))
         late = DAY, "2", (taken("other", catalog=2),)
         assert "2 of 1 units" in first(told(room(2), room(1), bookings[0], late))
+
+    def test_a_ration_is_as_good_as_a_capacity(self) -> None:
+        """While it stands, no more is given out; when it is lifted, all of it is."""
+        rationed = "demo.catalog", "less", (ResourceRationed("room", 1),)
+        lifted = "demo.catalog", "all", (RationLifted("room"),)
+        bookings = (DAY, "1", (taken(catalog=2),)), (DAY, "2", (taken("other", catalog=2),))
+        assert "2 of 1 units" in first(told(room(2), rationed, *bookings))
+        late = DAY, "2", (taken("other", catalog=3),)
+        assert not first(told(room(2), rationed, lifted, bookings[0], late))
 
     def test_what_is_in_use_again_can_be_taken(self) -> None:
         """A block that is gone stands in nobody's way."""

@@ -9,11 +9,14 @@ anything.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
+from actors.booking import lifecycle, standby
 from actors.booking.asking import for_booking, for_hold, for_move, id_for
 from actors.booking.changing import hashed
 from actors.booking.commands import (
@@ -32,9 +35,12 @@ from actors.booking.commands import (
     UnblockSlots,
 )
 from actors.booking.day import DAY
+from actors.booking.limits import LIMITS
 from actors.booking.parties import days_of
 from actors.catalog import CATALOG, CatalogPolicy, Link, PutEventType, PutResource
 from actors.decider import AnyDecider, Command, Decision, Refusal
+from actors.runtime.limits import SenderLimits
+from actors.simulation import sizes
 from actors.simulation.clock import START
 from actors.simulation.record import Part
 from events.calendar.offers import occupied
@@ -54,6 +60,9 @@ _FIRST_DAY: Final = START // DAY_MS * DAY_MS + DAY_MS
 _HOURS: Final = (6, 7, 8, 9, 11, 13, 14, 16, 18)
 _REMINDED: Final = tuple(((hour + 24) * HOUR_MS - START % DAY_MS) // 60_000 for hour in _HOURS)
 """So many minutes before those starts of the first day, it is now: their reminders come as soon as they are booked."""
+
+
+_sender_limits: Final = sizes.sender_limits
 
 
 class SetUp(Command, frozen=True):
@@ -123,6 +132,11 @@ BOOKING: Final = Domain(
 )  # fmt: skip
 
 
+def _patient(dice: Random) -> SenderLimits:
+    limits = _sender_limits(dice)
+    return replace(limits, retry_after_ms=10 * limits.retry_after_ms)
+
+
 class BookingTraffic:
     """`Traffic` on two or three days of a studio, a pool and its microphones; the mixture is drawn from the seed."""
 
@@ -131,6 +145,7 @@ class BookingTraffic:
     def __init__(self, seed: int) -> None:
         dice = Random(f"{seed}/bookings")
         self.kinds: Final[Mapping[str, AnyDecider]] = KINDS
+        self._minute_ms: Final = dice.choice((500, 3_000, 60_000))
         self._days: Final = dice.choice((2, 3, 3))
         self._hours: Final = _HOURS[: dice.choice((2, 5, 9))]
         dates = [date_of(_FIRST_DAY + day * DAY_MS) for day in range(self._days)]
@@ -163,6 +178,20 @@ class BookingTraffic:
         """As they were asked for: the newest are last."""
         self._standbys: Final[list[tuple[str, JoinStandby]]] = []
         self._blocks: Final[list[tuple[str, str]]] = []
+
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """A run lasts seconds; what nobody confirms or takes up lapses after minutes. So minutes are shorter here.
+
+        A sender that is in doubt asks again for as long as it hears that slots are taken. The bank, whose refusals are
+        all final, has it do so every few milliseconds; here that would be nearly half of all that happens.
+        """
+        with (
+            patch.object(sizes, "sender_limits", _patient),
+            patch.object(lifecycle, "MINUTE_MS", self._minute_ms),
+            patch.object(standby, "MINUTE_MS", self._minute_ms // LIMITS.offer_minutes + 1),
+        ):
+            yield
 
     def next(self, dice: Random) -> tuple[Part, ...]:
         self._count += 1
@@ -283,7 +312,7 @@ class BookingTraffic:
             return ()
         event_type = EVENT_TYPES[booking.wish.event_type]
         wish = self._wish(dice, booking.wish.event_type, booking.wish.items)
-        parts = for_move(ORG, booking, event_type, Move(booking.id, wish, None, self._token(dice), 1))
+        parts = for_move(ORG, booking, event_type, Move(booking.id, wish, token=self._token(dice), catalog=1))
         span = occupied(event_type, wish.start, wish.minutes)
         self._bookings.append(Booking(booking.id, wish, span, "confirmed", booking.session))
         return parts
@@ -294,9 +323,9 @@ class BookingTraffic:
             actor, joined = dice.choice(self._standbys[-5:])
             return ((actor, LeaveStandby(joined.standby, joined.session)),)
         wish = self._wish(dice, "visit", (Item(dice.choice(("studio", "room"))),))
-        standby = id_for(EVENT_TYPES["visit"], wish, f"w{self._count}")
-        joined = JoinStandby(standby, self._session(dice), wish, catalog=1)
-        actor = owner_of(ORG, standby)
+        id = id_for(EVENT_TYPES["visit"], wish, f"w{self._count}")
+        joined = JoinStandby(id, self._session(dice), wish, catalog=1)
+        actor = owner_of(ORG, id)
         self._standbys.append((actor, joined))
         return ((actor, joined),)
 

@@ -22,6 +22,10 @@ class Judged(Traffic, Protocol):
     @property
     def domain(self) -> Domain: ...
 
+    def surroundings(self) -> AbstractContextManager[None]:
+        """What is otherwise than in production while its run lasts."""
+        ...
+
 
 TRAFFICS: Final[Mapping[str, Callable[[int], Judged]]] = {"bank": BankTraffic, "booking": BookingTraffic}
 
@@ -41,7 +45,7 @@ class Verdict(NamedTuple):
 
 def judged(seed: int, damage: Damage = UNHARMED, focus: Collection[str] = (), traffic: str = "bank") -> Verdict:
     asking = TRAFFICS[traffic](seed)
-    with damage():
+    with damage(), asking.surroundings():
         record, trace = simulate(seed, asking, focus)
     return Verdict(seed, traffic, breaches(record, asking.domain), record, trace)
 

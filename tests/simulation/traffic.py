@@ -4,6 +4,7 @@ account is alone for long, and what was forgotten about it stays forgotten."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from typing import Final
 
@@ -40,6 +41,9 @@ class BankTraffic:
         self._count = 0
         self._opened: Final[set[str]] = set()
         self._reserved: Final[list[tuple[str, str]]] = []
+
+    def surroundings(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def next(self, dice: Random) -> tuple[Part, ...]:
         self._count += 1

@@ -316,7 +316,7 @@ class OneDay(RuleBasedStateMachine):
                 codes = ["too_late"]
             elif self.is_over(row):
                 codes = ["lapsed"]
-        if self.accepts(Move(id, wish, row.until, token), *codes):
+        if self.accepts(Move(id, wish, row.until, token=token), *codes):
             row.wish = wish
             row.plan(self.at)
 
