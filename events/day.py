@@ -196,7 +196,7 @@ class StandbyLeft(Fact, frozen=True):
 
 
 class StandbyPassed(Fact, frozen=True):
-    """There seemed to be room for somebody in line, and by the capacity as it is now there is not."""
+    """The line goes by another capacity from here on; 0 while there is room, but nobody in line can be given it."""
 
     capacity: int
 

@@ -156,7 +156,7 @@ class Day(msgspec.Struct):
             self.remind(end + booking.complete_after * MINUTE_MS, "complete", booking.id)
 
     def unplan(self, booking: str) -> None:
-        self.agenda = [due for due in self.agenda if due[2] != booking or due[1] == "lapse"]
+        self.agenda = [due for due in self.agenda if due[2] != booking or due[1] in ("lapse", "hold")]
 
     def remind(self, at: Instant, what: str, id: str) -> None:
         due = (at, what, id)

@@ -78,6 +78,8 @@ class Move(Command, frozen=True):
     wish: Wish
     until: Instant | None = None
     token: str | None = None
+    session: str = ""
+    """Whose own holds are no obstacle."""
     catalog: int = 0
 
 

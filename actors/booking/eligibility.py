@@ -22,10 +22,11 @@ Moment: TypeAlias = Literal["take", "confirm"]
 """What was taken in time may be confirmed inside the notice, and when it is no longer on offer; not when it is over."""
 
 ITEMS_MAX: Final = 32
-PARTIES_MAX: Final = 64
-"""Of all items together: what one transaction may span."""
+PARTIES_MAX: Final = 30
+"""Days of all items together. A move asks twice as many, and quotas besides: no more than one transaction may span."""
 ANSWER_CHARACTERS_MAX: Final = 5_000
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _PHONE: Final = re.compile(r"\+?[0-9 ()./-]{3,40}")
 
 
@@ -92,11 +93,9 @@ def answered(event_type: EventType, answers: Mapping[str, str]) -> Refusal | Non
             return Refusal("unknown_question", f"nobody asked {id!r}")
     for question in event_type.questions:
         answer = answers.get(question.id, "")
-        if not answer.strip():
-            if question.required:
-                return Refusal("answer_missing", f"{question.id!r} wants an answer: {question.label}")
-            continue
-        problem = _malformed(question, answer)
+        if not answer.strip() and question.required:
+            return Refusal("answer_missing", f"{question.id!r} wants an answer: {question.label}")
+        problem = _malformed(question, answer) if answer else None
         if problem is not None:
             return Refusal("bad_answer", f"{question.id!r}: {problem}")
     return None
@@ -111,11 +110,8 @@ def _malformed(question: Question, answer: str) -> str | None:
             return "this is no e-mail address"
         case "phone" if not _PHONE.fullmatch(answer):
             return "this is no telephone number"
-        case "number":
-            try:
-                float(answer)
-            except ValueError:
-                return "this is no number"
+        case "number" if not _NUMBER.fullmatch(answer):
+            return "this is no number"
         case "choice" if answer not in question.choices:
             return f"one of {', '.join(question.choices)}"
         case "boolean" if answer not in ("true", "false"):
@@ -129,6 +125,8 @@ def bad_booker(booker: Booker) -> Refusal | None:
     for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
         if (problem := bad_text(name, text, most)) is not None:
             return problem
+    if booker.email and not _EMAIL.fullmatch(booker.email.strip()):
+        return Refusal("bad_email", f"{booker.email!r} is no e-mail address")
     return None
 
 

@@ -20,7 +20,7 @@ def place_hold(day: Day, command: PlaceHold, at: Instant, by: By) -> Answer:
     if isinstance(mine, Refusal):
         return mine
     plan, slots = mine
-    if command.hold in day.holds:
+    if command.hold in day.holds or day.waiting(command.hold) is not None:
         return Refusal("hold_exists", f"{command.hold!r} is held already")
     if sum(1 for hold in day.holds.values() if hold.session == command.session) >= LIMITS.holds_per_session_max:
         return Refusal("too_many_holds", f"a session holds at most {LIMITS.holds_per_session_max} times on a day")
@@ -41,7 +41,7 @@ def keep_hold(day: Day, command: KeepHold, at: Instant, by: By) -> Answer:
         return Refusal("hold_gone", f"{command.hold!r} is not held any more", "late")
     if hold.session != command.session:
         return not_yours(command.hold)
-    until = min(at + hold.period_ms, hold.until_max)
+    until = max(min(at + hold.period_ms, hold.until_max), ends(command.hold, hold, by.leases))
     return Decision(reply={"hold": command.hold, "expires_at": until}, leases={command.hold: until})
 
 

@@ -101,14 +101,15 @@ def _full(tally: Tally, wish: Wish, at: Instant, by: By, *, without: str = "") -
     resource = by.state.active.get(wish.items[0].resource)
     if event_type is None or resource is None:
         return Refusal("unknown_resource", f"there is no resource {wish.items[0].resource!r}, or it is out of use")
-    if len(tally.entries) >= LIMITS.counted_max:
+    counting = {id: entry for id, entry in tally.entries.items() if not _is_over(entry, at) and id != without}
+    if len(counting) >= LIMITS.counted_max:
         return Refusal("too_many_bookings", f"a quota counts at most {LIMITS.counted_max} bookings")
     limits = _limits(tally, event_type)
     wanted = periods_of(wish.start, resource.time_zone)
     seen = [
         periods_of(entry.start, resource.time_zone)
-        for id, entry in tally.entries.items()
-        if entry.event_type == event_type.slug and id != without and not _is_over(entry, at)
+        for entry in counting.values()
+        if entry.event_type == event_type.slug
     ]
     for period in ("day", "week", "month"):
         most = getattr(limits, period)
@@ -123,13 +124,14 @@ def _limits(tally: Tally, event_type: EventType) -> Quota:
 
 
 def _is_over(entry: Entry, at: Instant) -> bool:
-    return entry.until is not None and entry.until < at
+    """Lapsed, or so long past that it counts for no period any more."""
+    return (entry.until is not None and entry.until < at) or entry.start < at - KEPT_FOR_MS
 
 
 def evolve(tally: Tally, fact: QuotaFact, at: Instant) -> Tally:
     match fact:
         case Counted(booking, event_type, start, status, until):
-            for id in [id for id, old in tally.entries.items() if _is_over(old, at) or old.start < at - KEPT_FOR_MS]:
+            for id in [id for id, old in tally.entries.items() if _is_over(old, at)]:
                 del tally.entries[id]
             tally.entries[booking] = Entry(event_type, start, status, until)
         case Advanced(booking, status, until):

@@ -19,6 +19,7 @@ from events.day import (
     ReminderDue,
     Slots,
     SlotsFreed,
+    StandbyLeft,
 )
 
 
@@ -36,7 +37,12 @@ def make_room(
         _give_back(used, slots, day.holds[id].slots)
     if moving in day.taken:
         _give_back(used, slots, day.taken[moving].slots)
-    gone: list[DayFact] = [HoldReleased(id) for id in own if id != converted]
+    gone: list[DayFact] = []
+    for id in own:
+        if id != converted:
+            gone.append(HoldReleased(id))
+            if day.waiting(id) is not None:  # an offer that is not taken as one is given up
+                gone.append(StandbyLeft(id))
     if max(used) + slots.units > capacity:
         spoken_for = {*own, converted, moving}
         overdue = [fact for fact in due(day, at, by.leases) if _whose(fact) not in spoken_for]

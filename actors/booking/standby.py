@@ -2,6 +2,8 @@
 
 When there is room, the first in line that fits gets an offer: a hold of its own, for a while. Then the next. Whoever
 comes anew comes behind them: before anything is given away, all offers that can be made are made.
+
+A day hears of a capacity that has grown when it is next asked for something, not before.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ def join(day: Day, command: JoinStandby, at: Instant, by: By) -> Answer:
         return Refusal("standby_full", f"at most {LIMITS.standby_max} stand in line on a day")
     if sum(one.session == command.session for one in day.standby) >= LIMITS.standby_per_session_max:
         return Refusal("too_many_standbys", f"a session stands in line {LIMITS.standby_per_session_max} times at most")
-    capacity = by.state.units_of(by.state.active[day.resource])
+    capacity = _units(day, by)
     if day.has_room(mine[1], capacity):
         return Refusal("not_full", "there is room: it can be booked")
     joined = StandbyJoined(command.standby, command.session, command.booker, command.wish, mine[1], capacity)
@@ -58,8 +60,13 @@ def leave(day: Day, command: LeaveStandby) -> Answer:
 
 def settled(day: Day, at: Instant, by: By) -> tuple[list[DayFact], Day]:
     """What the time has brought, the offers that follow from it, and the day after all that."""
+    units = _units(day, by)
+    facts: list[DayFact] = [StandbyPassed(units)] if units != day.capacity else []
+    if not facts and next(due(day, at, by.leases), None) is None and not _offers(day, at, by):
+        return [], day
     after = msgspec.json.decode(msgspec.json.encode(day), type=Day)
-    facts: list[DayFact] = []
+    for fact in facts:
+        after = evolve(after, fact, at)
     while news := [*due(after, at, by.leases)] or _offers(after, at, by):
         for fact in news:
             after = evolve(after, fact, at)
@@ -71,14 +78,20 @@ def _offers(day: Day, at: Instant, by: By) -> list[DayFact]:
     """To the first in line that fits; whoever waits for what cannot be booked any more has waited in vain."""
     if not any(what == OFFER for _, what, _ in day.agenda):
         return []
-    resource = by.state.active.get(day.resource)
-    capacity = 0 if resource is None else by.state.units_of(resource)
     for one in day.standby:
-        if one.offered or not day.has_room(one.slots, capacity):
+        if one.offered or not day.has_room(one.slots, _units(day, by)):
             continue
-        if isinstance(eligible(by.state, one.wish, at), Refusal):
+        refused = eligible(by.state, one.wish, at)
+        if isinstance(refused, Refusal) and refused.fault == "late":
             return [StandbyLeft(one.id)]
+        if isinstance(refused, Refusal):
+            continue  # not on offer at the moment: they keep their place
         until = at + LIMITS.offer_minutes * MINUTE_MS
         held = SlotsHeld(one.id, one.session, one.wish, one.slots, until, until, 0, by.sequence)
         return [held, OfferMade(one.id, until)]
-    return [StandbyPassed(capacity)]
+    return [StandbyPassed(0)]
+
+
+def _units(day: Day, by: By) -> int:
+    resource = by.state.active.get(day.resource)
+    return 0 if resource is None else by.state.units_of(resource)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from actors.booking.changing import in_time, may
 from actors.booking.claims import Day
 from actors.booking.commands import Book, Move
@@ -28,6 +31,9 @@ from events.day import (
     Wish,
     owner_of,
 )
+from events.names import is_identifier, kind_of
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
@@ -38,7 +44,7 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
         return mine
     plan, slots = mine
     event_type, span = plan.event_type, plan.span
-    problem = answered(event_type, command.answers) or bad_booker(command.booker)
+    problem = answered(event_type, command.answers) or bad_booker(command.booker) or _bad_marks(command)
     if problem is not None:
         return problem
     quotas = quotas_of(day.org, event_type, command.wish, command.booker, command.session)
@@ -46,6 +52,7 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
         return quotas
     if quotas and (missing := complete(day, command.wish, span, by, quotas)):
         return missing
+    counted = tuple(actor for actor in by.together if kind_of(actor) == "quota")
     if command.hold:
         hold = day.holds.get(command.hold)
         if hold is None or ends(command.hold, hold, by.leases) < at:
@@ -67,9 +74,17 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
     booking = Booking(
         command.booking, command.wish, span, status, command.session, command.booker, command.answers,
         command.token_hash, at, until, complete_after=event_type.complete_after, reminders=event_type.reminders,
-        counted=quotas,
+        counted=counted,
     )  # fmt: skip
     return Decision((*made, taken, BookingMade(booking)), reply)
+
+
+def _bad_marks(command: Book) -> Refusal | None:
+    if command.session and not is_identifier(command.session):
+        return Refusal("bad_session", f"{command.session[:80]!r} is no session")
+    if command.token_hash and not _HASH.fullmatch(command.token_hash):
+        return Refusal("bad_token_hash", "a management token is kept as the 64 hexadecimal digits of its SHA-256")
+    return None
 
 
 def would_fit(day: Day, wish: Wish, session: str, at: Instant, by: By) -> Answer:
@@ -118,7 +133,7 @@ def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
     facts: list[DayFact] = [] if old is None else [SlotsFreed(id)]
     slots = slots_of(day.resource, day.date, wish.items, span)
     if slots is not None:
-        made = make_room(day, slots, "", at, by, moving=id)
+        made = make_room(day, slots, command.session, at, by, moving=id)
         if isinstance(made, Refusal):
             return made
         status: Status = "confirmed" if command.until is None else "provisional"
