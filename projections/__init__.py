@@ -3,7 +3,8 @@
 What lives here only ever follows the log; it imports `events` and nothing else of ours, can be deleted at any time, and
 comes back byte for byte by replay (law 8). It accepts no commands.
 
-`projector` follows the log and feeds the folds: `catalog`, `availability` (its numbers lie in `columns`) and
-`bookings` (found by `listing` and `words`). `questions` says what can be asked; `offering`, `room` and `listing` answer
-it. `answering` and `publishing` are the two ways out, over the bus; `serving` runs all of it in one process.
+`projector` follows the log and feeds the folds: `catalog`, `availability` (its numbers lie in `columns`), `bookings`
+(which lie in `listing` and `words`) and `quotas`. `questions` says what can be asked; `offering`, `room`, `which_days`
+and `finding` answer it, from `models`, which are all folds together. `answering` and `publishing` are the two ways out,
+over the bus; `topics` says what subscribers make of deltas; `serving` runs all of it in one process.
 """

@@ -60,6 +60,8 @@ class ReadModels:
         """The answer, from a state that is not older than asked for; `Unanswered`, or what the calendar says of a bad
         date or zone."""
         await self.projector.reached(asked.at_least, AT_LEAST_WAIT_MS)
+        if (why := self.projector.broken.get(asked.org)) is not None:
+            raise Unanswered("not_folded", why, "ours")
         if isinstance(asked, History):
             return await self._history(asked)
         return self.answer_now(asked)

@@ -5,6 +5,9 @@ nothing of it. `sequence` is how far the folds have come; `reached` waits for a 
 
 Each projection stands on a snapshot of its own. When one is gone, its projection alone starts from the beginning, and
 the others let pass what they have.
+
+A commit that cannot be read or folded concerns its organisation only: nothing more of that one is taken in or told,
+what is asked of it is answered by saying so, and nothing is saved, so that a projector that was mended reads it again.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ class Projector:
         self._last: Recorded | None = None
         self._saved = 0
         self._waiting: Final[list[tuple[int, asyncio.Future[None]]]] = []
+        self.broken: Final[dict[str, str]] = {}
+        """The organisations of which something could not be folded, and what."""
         self.identity = ""
         self.sequence = 0
         self.caught_up_at = 0
@@ -75,7 +80,7 @@ class Projector:
         log.info("projector_started", sequence=self.sequence, last=head.last, epoch=self.epoch)
 
     async def run(self) -> None:
-        """Follow the log without end, saving now and then; ends with what the log or a fold ends with."""
+        """Follow the log without end, saving now and then; ends with what the log ends with."""
         steps = cast("AsyncGenerator[Step, None]", self._events.follow(self.sequence))
         loop = asyncio.get_running_loop()
         save_at = loop.time() + SAVE_EVERY_MS / 1000
@@ -98,15 +103,18 @@ class Projector:
         changes: list[Change] = []
         tell = self._told is not None and step[-1].sequence > self.caught_up_at
         for recorded in step:
-            commit = read(recorded)
-            for projection in self._projections:
-                if recorded.sequence <= self._stand[projection.name]:
-                    continue
-                self._stand[projection.name] = recorded.sequence
-                if commit is not None:
-                    changes += projection.take(recorded, commit, tell=tell)
+            missing = [one for one in self._projections if self._stand[one.name] < recorded.sequence]
+            self._stand.update((one.name, recorded.sequence) for one in missing)
+            org = recorded.actor.split(".", 1)[0]
+            if org not in self.broken:
+                try:
+                    changes += _folded(recorded, missing, tell=tell)
+                except Exception:  # whatever it is, the others go on
+                    self.broken[org] = f"what {recorded.actor} recorded at {recorded.sequence} cannot be folded"
+                    log.exception("not_folded", actor=recorded.actor, sequence=recorded.sequence)
         self.sequence = step[-1].sequence
         self._last = step[-1]
+        changes = [change for change in changes if change.org not in self.broken] if self.broken else changes
         if changes and self._told is not None:
             self._told(changes)
         self._wake()
@@ -135,9 +143,16 @@ class Projector:
         if self.sequence == self._saved or self._last is None:
             return
         sequence, commit = self.sequence, hash_of(self._last.body)
-        if any(stand != sequence for stand in self._stand.values()):
-            return  # one of them is still behind the others, or has failed within a step
+        if self.broken or any(stand != sequence for stand in self._stand.values()):
+            return  # what was half taken in is not to last; or one of them is still behind the others
         saved = [(projection, projection.save()) for projection in self._projections]
         for projection, data in saved:
             await checkpoint.put(self._shelf, projection, data, self.identity, sequence, commit)
         self._saved = sequence
+
+
+def _folded(recorded: Recorded, projections: Sequence[Projection], *, tell: bool) -> list[Change]:
+    commit = read(recorded) if projections else None
+    if commit is None:
+        return []
+    return [change for one in projections for change in one.take(recorded, commit, tell=tell)]

@@ -45,10 +45,13 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Beat(msgspec.Struct, frozen=True):
+    """`broken` are the organisations of which nothing more is told."""
+
     projector: str
     epoch: str
     since: int
     sequence: int
+    broken: tuple[str, ...] = ()
 
 
 def subject_of(org: str, topic: str) -> str:
@@ -82,7 +85,7 @@ class Publishing:
                 await self._publish_waiting(projector.epoch)
                 if loop.time() >= beat_at and projector.caught_up:
                     since = max(projector.caught_up_at, self._dropped_at)
-                    beat = Beat(self._name, projector.epoch, since, projector.sequence)
+                    beat = Beat(self._name, projector.epoch, since, projector.sequence, tuple(projector.broken))
                     await self._bus.publish(BEATS, canonical(beat))
                     beat_at = loop.time() + BEAT_MS / 1000
             except BusError as error:

@@ -11,7 +11,6 @@ import pytest
 from events.catalog import Resource
 from events.commit import hash_of
 from events.day import Blocked, Slots, SlotsFreed, day_actor
-from events.errors import ChainBroken
 from events.log import Entry, ExpectAt, Recorded
 from events.memory.log import MemoryLog
 from events.memory.shelf import MemoryShelf
@@ -19,6 +18,7 @@ from projections import checkpoint
 from projections.folding import Change
 from projections.models import ReadModels
 from projections.projector import Behind
+from projections.questions import Bookings, Unanswered
 from tests.projections.story import DATE, NOW, ORG, Story, append, slot
 from tests.support.waiting import until
 
@@ -172,27 +172,27 @@ async def test_other_kinds_of_actors_are_passed_by() -> None:
     assert story.models.projector.sequence == 99
 
 
-async def test_a_commit_that_cannot_be_read_stops_the_projector() -> None:
-    """Whoever goes on would guess."""
-    log = MemoryLog(lambda: NOW)
-    await log.append_each([Entry(f"{ORG}.catalog", b"{}", ExpectAt(0), "x")])
-    models = ReadModels(log, MemoryShelf(), lambda: NOW)
-    await models.projector.start()
-    with pytest.raises(ChainBroken, match="sequence 1 cannot be read"):
-        await models.projector.run()
-
-
-async def test_a_projector_that_failed_saves_nothing() -> None:
-    """What it has may be half of a step."""
+@pytest.mark.parametrize("what", ["cannot be read", "cannot be folded"])
+async def test_what_goes_wrong_concerns_its_organisation_only(what: str) -> None:
+    """It is told no more of and says so when it is asked; all others go on; nothing half taken in is saved."""
     story = told_story()
-    shelf = MemoryShelf()
-    models = ReadModels(MemoryLog(lambda: NOW), shelf, lambda: NOW)
-    models.projector.take(story.steps[0])
+    log, shelf, told = MemoryLog(lambda: NOW), MemoryShelf(), list[Change]()
     broken = Story()
-    broken._sequence = 5
-    with pytest.raises(KeyError):
-        broken.tell(day_actor(ORG, "studio", DATE), SlotsFreed("nobody"))
-    with pytest.raises(KeyError):
-        models.projector.take(broken.steps[0])
-    await models.projector.save()
-    assert shelf._items == {}
+    if what == "cannot be folded":
+        broken.tell("other.day.studio.2026-12-07", SlotsFreed("nobody"))
+        [[recorded]] = broken.steps
+        entry = Entry(recorded.actor, recorded.body, ExpectAt(0), "x")
+    else:
+        entry = Entry("other.catalog", b"{}", ExpectAt(0), "x")
+    async with running(log, shelf, told) as models:
+        await append(log, story.steps[:-1])
+        await log.append_each([entry])
+        await append(log, story.steps[-1:])
+        await until(lambda: models.projector.sequence == story.steps[-1][-1].sequence + 1)
+        assert [change.topic for change in told] == [change.topic for change in story.changes]
+        with pytest.raises(Unanswered, match="cannot be folded") as refused:
+            await models.answer(Bookings(org="other"))
+        assert refused.value.problem.fault == "ours"
+        assert len((await models.answer(Bookings(org=ORG))).rows) == 6
+        await models.projector.save()
+        assert shelf._items == {}
