@@ -180,7 +180,7 @@ class Bookings:
         before, of.sequence = of.sequence, recorded.sequence
         if not tell:
             return []
-        rows = [_shown(of.kept[id]) for id in changed]
+        rows = [told_row(of.kept[id]) for id in changed]
         changes = [
             Change(org, f"booking/{row.id}", since, recorded.sequence, BookingsChanged((row,)))
             for row, since in zip(rows, changed.values(), strict=True)
@@ -274,5 +274,6 @@ def _after(booking: Booking, fact: facts.DayFact) -> Booking:
     return msgspec.structs.replace(booking, status=status, until=until, reason=reason)
 
 
-def _shown(kept: Kept) -> Row:
+def told_row(kept: Kept) -> Row:
+    """The row as everyone who listens may have it."""
     return msgspec.structs.replace(kept.row(), booker=Booker(), answers={}, reason="")

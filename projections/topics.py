@@ -1,4 +1,7 @@
-"""Topics as they are now, and what a delta makes of them: what a subscriber begins with, and how it goes on."""
+"""Topics as they are now, and what a delta makes of them: what a subscriber begins with, and how it goes on.
+
+Bookings are shown here as their deltas tell them, without whom they are for.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import msgspec
 from events.calendar.quantum import SLOTS, day_number
 from events.day import Slots
 from projections.availability import Availability, DayChanged, HoldsChanged, Runs, runs
-from projections.bookings import Bookings
+from projections.bookings import Bookings, told_row
 from projections.catalog import Catalogs
 from projections.columns import bits
 from projections.folding import Bits, position, spelled
@@ -42,7 +45,7 @@ def shown(catalogs: Catalogs, availability: Availability, bookings: Bookings, as
             return ShownAnswer(asked.topic, position(epoch, at), state)
         case ["booking", id]:
             kept = bookings.of(asked.org).kept.get(id)
-            return ShownAnswer(asked.topic, position(epoch, kept.sequence if kept else 0), kept and kept.row())
+            return ShownAnswer(asked.topic, position(epoch, kept.sequence if kept else 0), kept and told_row(kept))
         case ["bookings"]:
             return ShownAnswer(asked.topic, position(epoch, bookings.of(asked.org).sequence))
         case ["catalog"]:

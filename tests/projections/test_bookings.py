@@ -23,7 +23,7 @@ from events.day import (
 from projections.bookings import BookingsChanged
 from projections.limits import BOOKINGS_PAST_DAYS
 from projections.listing import BEFORE_ALL, Key, Order
-from projections.questions import Booking, Bookings, History, Page, Question, Search, Unanswered
+from projections.questions import Booking, Bookings, History, Page, Question, Search, Shown, Unanswered
 from projections.words import Index, words_of
 from tests.projections.story import DATE, NOW, ORG, VISIT, Story, append, slot, wished
 
@@ -87,8 +87,10 @@ class TestOne:
             (f"booking/{id}", 2, 3),
             ("bookings", 2, 3),
         ]
+        shown = story.models.answer_now(Shown(org=ORG, topic=f"booking/{id}"))
         for one in changes:
             assert isinstance(one.delta, BookingsChanged)
+            assert one.after < 3 or one.delta.rows == (shown.state,)
             assert [(row.id, row.booker, row.reason) for row in one.delta.rows] == [(id, Booker(), "")]
 
     async def test_its_history_is_read_from_the_log(self) -> None:
