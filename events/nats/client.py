@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import nats.errors
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.protocol.parser import AWAITING_CONTROL_LINE, MAX_CONTROL_LINE_SIZE, Parser
@@ -123,6 +123,12 @@ class QuickClient(Client):
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"a handler of {subject} raised", "exception": error}
             )
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        """An attempt that ends behind the handshake of TCP leaves its socket open, and the next one forgets it."""
+        if self._transport:
+            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
+        await super()._connect_to_server(s)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         """Where nats-py's own parser brings what it took from the middle of other things."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlparse
 
 import nats.errors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 
 from events.nats.client import QuickClient, _frame
@@ -125,3 +127,22 @@ def test_frames_are_written_as_the_protocol_says() -> None:
     assert _frame("a.b", b"xy", "", None) == b"PUB a.b 2\r\nxy\r\n"
     assert _frame("a.b", b"xy", "c", {}) == b"PUB a.b c 2\r\nxy\r\n"
     assert _frame("a.b", b"xy", "c", {"N": "v"}) == b"HPUB a.b c 18 20\r\nNATS/1.0\r\nN: v\r\n\r\nxy\r\n"
+
+
+async def test_an_attempt_that_failed_halfway_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """nats-py puts the next connection in its place without closing it."""
+
+    class Socket:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    async def connect(client: Client, _server: Any) -> None:
+        client._transport = None
+
+    monkeypatch.setattr(Client, "_connect_to_server", connect)
+    client, socket = Listening(), Socket()
+    client._transport = socket  # type: ignore[assignment]
+    await client._connect_to_server(Srv(urlparse("nats://127.0.0.1:4222")))
+    assert socket.closed
