@@ -11,6 +11,7 @@ where `History` reads it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -226,12 +227,14 @@ class Bookings:
     def save(self) -> bytes:
         orgs = sorted(self._orgs)
         rows = [(place, kept) for place, org in enumerate(orgs) for _, kept in sorted(self._orgs[org].kept.items())]
+        places = [each for _, kept in rows for each in kept.places]
+        ends = pa.array([0, *accumulate(len(kept.places) for _, kept in rows)], pa.int32())
         table = pa.record_batch(
             [
                 pa.array([place for place, _ in rows], pa.int32()),
                 pa.array([kept.sequence for _, kept in rows], pa.int64()),
-                pa.array([[since for since, _ in kept.places] for _, kept in rows], pa.list_(pa.int64())),
-                pa.array([[start for _, start in kept.places] for _, kept in rows], pa.list_(pa.int64())),
+                pa.ListArray.from_arrays(ends, pa.array([since for since, _ in places], pa.int64())),
+                pa.ListArray.from_arrays(ends, pa.array([start for _, start in places], pa.int64())),
                 pa.array([kept.body for _, kept in rows], pa.binary()),
             ],
             names=["org", "sequence", "since", "start", "booking"],
