@@ -143,7 +143,7 @@ class OneDay(RuleBasedStateMachine):
             case HoldExpired(hold):
                 assert self.end_of(hold) < self.at
                 del self.held[hold]
-            case HoldReleased(hold) if isinstance(command, PlaceHold | Book):
+            case HoldReleased(hold) if isinstance(command, PlaceHold | Book | Move):
                 held = self.held.pop(hold)
                 assert held.session == command.session and held.slots & quarters_of(command.wish)
             case BookingLapsed(booking):
@@ -302,11 +302,11 @@ class OneDay(RuleBasedStateMachine):
         if self.accepts(Cancel(id, token), *codes):
             row.status, row.until, row.reminders = "cancelled", None, set()
 
-    @rule(id=bookings, quarter=QUARTERS, token=TOKENS)
-    def move(self, id: str, quarter: int, token: str | None) -> None:
+    @rule(id=bookings, quarter=QUARTERS, token=TOKENS, session=st.sampled_from(["", "ann"]))
+    def move(self, id: str, quarter: int, token: str | None, session: str) -> None:
         row = self.rows[id]
         wish = wish_for(row.wish.event_type, quarter, row.wish.items[0].units)
-        codes = self.objections(wish, moving=id)
+        codes = self.objections(wish, session, moving=id)
         if codes != ["in_the_past"]:
             if token == "guess":
                 codes = ["wrong_token"]
@@ -316,7 +316,7 @@ class OneDay(RuleBasedStateMachine):
                 codes = ["too_late"]
             elif self.is_over(row):
                 codes = ["lapsed"]
-        if self.accepts(Move(id, wish, row.until, token=token), *codes):
+        if self.accepts(Move(id, wish, row.until, token=token, session=session), *codes):
             row.wish = wish
             row.plan(self.at)
 
