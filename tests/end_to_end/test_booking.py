@@ -116,6 +116,7 @@ async def test_the_tour(tmp_path: Path) -> None:
                     "a@b.c",
                 )
                 assert (await line_of(holding))["event"] == "gone"
+                assert await holding.wait() == 0  # by itself
             assert (await told(watching, "BookingMade")).startswith("12:00–13:30 booked, confirmed: session with west")
             id, token = booked["booking"], booked["token"]
             assert (await states(tmp_path))["12:00"] == "full"
