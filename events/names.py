@@ -49,6 +49,10 @@ def kind_of(actor: str) -> str:
     return actor.split(".", 2)[1]
 
 
+def org_of(actor: str) -> str:
+    return actor.split(".", 1)[0]
+
+
 def subject_of(actor: str) -> str:
     return LOG_PREFIX + actor
 

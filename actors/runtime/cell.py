@@ -70,7 +70,7 @@ class Letter:
 class Request:
     """A transaction's wish for this actor's part of it. Decided alone: the cell closes on it. See `transactions`."""
 
-    __slots__ = ("alike", "body", "deadline", "envelope", "outcome", "together")
+    __slots__ = ("alike", "body", "deadline", "envelope", "outcome", "together", "view")
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Request:
         body: msgspec.Raw,
         together: tuple[str, ...],
         alike: tuple[str, ...],
+        view: int | None,
         deadline: float,
         outcome: Any,
     ) -> None:
@@ -85,6 +86,7 @@ class Request:
         self.body = body
         self.together = together
         self.alike = alike
+        self.view = view
         self.deadline = deadline
         self.outcome = outcome
         """A future: `Draft` (the cell is closed on it), `Repeat`, or the refusal's bytes."""
@@ -102,7 +104,7 @@ AnswerBody: TypeAlias = tuple[Letter, bool, msgspec.Raw]
 class Draft:
     """A commit on its way to the log, and the answers that wait for it."""
 
-    __slots__ = ("answers", "at", "cell", "decided", "entry", "evolved", "head")
+    __slots__ = ("answers", "at", "cell", "decided", "entry", "evolved", "head", "view")
 
     def __init__(
         self,
@@ -120,6 +122,8 @@ class Draft:
         self.at = at
         self.decided = decided
         self.answers = answers
+        self.view = 0
+        """The sequence of what it was decided by, for a kind that consults."""
         self.evolved = evolved
         """Whether the cell's state already is that after this commit."""
 
@@ -352,7 +356,12 @@ class Cell:
         if request.deadline < loop_now:
             outcome.set_result(UNKNOWN if in_doubt else _TOO_LATE)
             return False
-        policy = replace(self.policy, together=request.alike) if self.decider.consults else self.policy
+        policy = self.policy
+        if self.decider.consults:
+            if request.view is not None and request.view != policy.sequence:
+                outcome.set_result(VIEWS_DIFFER)
+                return False
+            policy = replace(policy, together=request.alike)
         decision = self._decide(memory, envelope, request.body, policy, at, clock_now)
         if isinstance(decision, msgspec.Raw):
             outcome.set_result(UNKNOWN if in_doubt else decision)
@@ -361,6 +370,7 @@ class Cell:
         draft = self._draft(memory, at, [one], [], request.together, evolved=False)
         outcome.set_result(draft)
         if isinstance(draft, Draft):
+            draft.view = policy.sequence if self.decider.consults else 0
             self.phase = Phase.CLOSED
         return self.phase is Phase.CLOSED
 
@@ -383,6 +393,7 @@ class Cell:
         self._start_over(draft.answers)
 
 
+VIEWS_DIFFER = encode_refusal("views_differ", "its host has not heard of the same change yet", "busy", 50)
 _NO_LEASES = Leases()
 _TOO_LATE = encode_refusal("deadline_passed", "the command's time ran out before its turn came", "late")
 _TOO_OLD = encode_refusal(

@@ -29,7 +29,7 @@ from events.codec import canonical
 from events.errors import BusError, LogError
 from events.limits import APPEND_TIMEOUT_MS
 from events.log import EventLog
-from events.names import actor_name, kind_of
+from events.names import actor_name, kind_of, org_of
 
 log = structlog.get_logger(__name__)
 
@@ -59,12 +59,12 @@ _NEWS: Final = msgspec.json.Decoder(News)
 
 
 class _View:
-    __slots__ = ("asked_at", "checked_at", "memory", "waiting")
+    __slots__ = ("asked_at", "checked_at", "memory", "retry_at", "waiting")
 
     def __init__(self, memory: Memory, now: float) -> None:
         self.memory = memory
         self.asked_at = now
-        self.checked_at = float("-inf")
+        self.checked_at = self.retry_at = float("-inf")
         self.waiting: dict[Cell, None] = {}
 
 
@@ -99,7 +99,7 @@ class Consulting:
     def view(self, cell: Cell) -> Consulted[Any] | None:
         """What the cell is to decide by; None when nobody can tell just now, and then `known` is called later."""
         now = asyncio.get_running_loop().time()
-        name = actor_name(cell.actor.split(".", 1)[0], cell.decider.consults)
+        name = actor_name(org_of(cell.actor), cell.decider.consults)
         view = self._views.get(name)
         if view is None:
             view = self._views[name] = _View(self._blank(name), now)
@@ -144,9 +144,9 @@ class Consulting:
                 pass  # nobody was in a hurry
             self._look.clear()
             now = loop.time()
-            for name in [name for name, view in self._views.items() if now - view.asked_at > CONSULTED_FOR_MS / 1000]:
+            for name in [name for name, view in self._views.items() if _is_idle(view, now)]:
                 del self._views[name]
-            names = list(self._views)
+            names = [name for name, view in self._views.items() if view.retry_at <= now]
             for start in range(0, len(names), VIEWS_AT_A_TIME):
                 await self._refresh(names[start : start + VIEWS_AT_A_TIME])
 
@@ -155,7 +155,7 @@ class Consulting:
         try:
             last = await self._events.last_of(names)
         except LogError as error:
-            await self._later(names, error)
+            self._later(names, error)
             return
         for name in names:
             view = self._views[name]
@@ -164,18 +164,25 @@ class Consulting:
                     async for recorded in self._events.read_actor(name, after=view.memory.sequence):
                         view.memory.follow(recorded)
             except LogError as error:  # a broken chain among them: who decides by it waits in vain, and is told late
-                await self._later([name], error)
+                self._later([name], error)
                 continue
             except Exception:  # a bug in a decider: its own view is begun anew, and the others stay fresh
                 log.exception("view_failed", actor=name)
-                view.memory = self._blank(name)
+                view.memory, view.checked_at = self._blank(name), float("-inf")
+                view.retry_at = began + CONSULTED_EVERY_MS / 1000
                 continue
             view.checked_at = began
             waiting, view.waiting = view.waiting, {}
             for cell in waiting:
                 self._known(cell)
 
-    async def _later(self, names: list[str], error: LogError) -> None:
+    def _later(self, names: list[str], error: LogError) -> None:
+        """Not at once: and meanwhile the others are not kept waiting."""
         log.warning("not_consulted", code=error.code, detail=str(error), actors=names[:3], count=len(names))
-        await asyncio.sleep(CONSULTED_EVERY_MS / 1000)
-        self._look.set()
+        retry_at = asyncio.get_running_loop().time() + CONSULTED_EVERY_MS / 1000
+        for name in names:
+            self._views[name].retry_at = retry_at
+
+
+def _is_idle(view: _View, now: float) -> bool:
+    return not view.waiting and now - view.asked_at > CONSULTED_FOR_MS / 1000

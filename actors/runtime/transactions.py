@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 import structlog
 
-from actors.runtime.cell import Cell, Draft, Letter, Repeat, Request
+from actors.runtime.cell import VIEWS_DIFFER, Cell, Draft, Letter, Repeat, Request
 from actors.runtime.memory import first_answers
 from actors.runtime.wire import REFUSALS, TRACE_HEADER, UNKNOWN, Envelope, encode_refusal
 from events.clock import Instant
 from events.codec import canonical
 from events.errors import BusError, Conflict, LogError, LogFull, LogUnavailable
 from events.log import Entry, ExpectAt
-from events.names import partition_of
+from events.names import actor_name, kind_of, org_of, partition_of
 
 if TYPE_CHECKING:
     from actors.runtime.host import Host
@@ -59,6 +59,8 @@ class Prepare(msgspec.Struct, frozen=True, tag=True):
     together: tuple[str, ...]
     alike: tuple[str, ...] = ()
     """Those of them who are asked the very same."""
+    view: int | None = None
+    """For a kind that consults: the sequence of what the others have decided by, and this part is to be."""
 
 
 class Landed(msgspec.Struct, frozen=True, tag=True):
@@ -86,6 +88,7 @@ class Prepared(msgspec.Struct, frozen=True, tag=True):
     head: str
     headers: dict[str, str]
     reply: msgspec.Raw
+    view: int = 0
 
 
 class Repeated(msgspec.Struct, frozen=True, tag=True):
@@ -122,6 +125,8 @@ class Promise:
 
     entry: Entry
     reply: msgspec.Raw
+    view: int
+    """The sequence of what it was decided by, for a kind that consults."""
     landed: Callable[[int], Awaitable[None]]
     """It is stored at this sequence."""
     released: Callable[[bool], Awaitable[None]]
@@ -201,15 +206,25 @@ class Transactions:
         began = asyncio.get_running_loop().time()
         promises: dict[str, Promise] = {}
         repeats: dict[str, Repeated] = {}
+        views: dict[str, int] = {}
+        """By whom parts consult: all of them decide by the same, or they might not mean the same."""
         settled = False
         try:
             for actor in together:
                 alike = tuple(other for other in together if parts[other] == parts[actor])
-                outcome = await self._prepare(attempt, letter, actor, parts[actor], together, alike)
+                consulted = self._consulted_by(actor)
+                outcome = await self._prepare(
+                    attempt, letter, actor, parts[actor], together, alike, views.get(consulted)
+                )
                 if isinstance(outcome, Promise):
                     promises[actor] = outcome
+                    if consulted:
+                        views[consulted] = outcome.view
                 elif isinstance(outcome, Repeated):
                     repeats[actor] = outcome
+                elif outcome.refusal == VIEWS_DIFFER and not (repeats or in_doubt):
+                    await asyncio.sleep(self._host.limits.busy_retry_ms / 1000)
+                    return _CONTENDED
                 elif (repeats or in_doubt) and _passes(outcome.refusal):
                     await asyncio.sleep(self._host.limits.busy_retry_ms / 1000)
                     return UNKNOWN
@@ -244,6 +259,11 @@ class Transactions:
                 for promise in promises.values():
                     await promise.released(False)
 
+    def _consulted_by(self, actor: str) -> str:
+        """Whom an actor decides by; nobody, for most kinds."""
+        consults = self._host.kinds[kind_of(actor)].consults
+        return actor_name(org_of(actor), consults) if consults else ""
+
     async def _answer_for(self, error: LogError) -> tuple[bool, int, msgspec.Raw] | msgspec.Raw:
         if isinstance(error, LogFull):
             return False, 0, encode_refusal(error.code, str(error), "ours", self._host.limits.busy_retry_ms)
@@ -263,12 +283,13 @@ class Transactions:
         body: msgspec.Raw,
         together: tuple[str, ...],
         alike: tuple[str, ...],
+        view: int | None,
     ) -> Promise | Repeated | Refused:
         envelope = letter.envelope
         left_ms = int((letter.deadline - asyncio.get_running_loop().time()) * 1000)
         if left_ms <= 0:
             return Refused(_NO_TIME)
-        ask = Prepare(attempt, actor, envelope.id, envelope.by, envelope.asked_at, left_ms, body, together, alike)
+        ask = Prepare(attempt, actor, envelope.id, envelope.by, envelope.asked_at, left_ms, body, together, alike, view)
         if self._host.owns(partition_of(actor)):
             return await self._prepare_here(ask)
         return await self._prepare_there(ask)
@@ -285,7 +306,7 @@ class Transactions:
         async def released(in_doubt: bool) -> None:
             self._host.reopen(draft, in_doubt=in_doubt)
 
-        return Promise(draft.entry, draft.decided[0].reply, landed, released)
+        return Promise(draft.entry, draft.decided[0].reply, draft.view, landed, released)
 
     async def _prepare_there(self, ask: Prepare) -> Promise | Repeated | Refused:
         host = self._host
@@ -320,7 +341,7 @@ class Transactions:
             await self._tell(subject, Released(ask.attempt, ask.actor, in_doubt))
 
         entry = Entry(ask.actor, answer.body.encode(), ExpectAt(answer.expect), answer.head, answer.headers)
-        return Promise(entry, answer.reply, landed, released)
+        return Promise(entry, answer.reply, answer.view, landed, released)
 
     async def _tell(self, subject: str, news: Landed | Released | FromParticipant) -> None:
         try:
@@ -347,7 +368,12 @@ class Transactions:
                 self._promised[cell] = (news.attempt, outcome, lease)
                 entry = outcome.entry
                 answer: FromParticipant = Prepared(
-                    entry.body.decode(), entry.expect.sequence, entry.id, dict(entry.headers), outcome.decided[0].reply
+                    entry.body.decode(),
+                    entry.expect.sequence,
+                    entry.id,
+                    dict(entry.headers),
+                    outcome.decided[0].reply,
+                    outcome.view,
                 )
             else:
                 answer = outcome
@@ -411,7 +437,7 @@ class Transactions:
         deadline = loop.time() + min(ask.within_ms, host.limits.lease_ms) / 1000
         outcome: asyncio.Future[Draft | Repeat | msgspec.Raw] = loop.create_future()
         envelope = Envelope(0, ask.actor, ask.id, ask.by, ask.asked_at, ask.within_ms, ask.body)
-        host.queue(cell, Request(envelope, ask.body, ask.together, ask.alike, deadline, outcome))
+        host.queue(cell, Request(envelope, ask.body, ask.together, ask.alike, ask.view, deadline, outcome))
         self._deciding[outcome] = (ask.attempt, ask.actor)
         try:
             await asyncio.wait((outcome,), timeout=max(deadline - loop.time(), 0))

@@ -62,7 +62,7 @@ class Bench:
         body = msgspec.Raw(encode_command(command))
         outcome = asyncio.get_event_loop().create_future()
         envelope = Envelope(0, ACTOR, id, "ann", CLOCK_NOW, 5_000, body)
-        request = Request(envelope, body, (ACTOR, "demo.tally.b"), (ACTOR, "demo.tally.b"), deadline, outcome)
+        request = Request(envelope, body, (ACTOR, "demo.tally.b"), (ACTOR, "demo.tally.b"), None, deadline, outcome)
         self.cell.mailbox.append(request)
         return request
 
