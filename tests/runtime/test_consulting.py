@@ -12,6 +12,7 @@ from actors.decider import Refusal
 from actors.runtime.consulting import CONSULTED_EVERY_MS, CONSULTED_FRESH_MS, NEWS
 from actors.runtime.wire import Accepted
 from events.errors import UnknownOutcome
+from events.log import ExpectAt
 from tests.support.desk import BROKEN, KINDS, PERIOD_MS, CameBack, Lend, RuleSet, SetRule, StillWanted
 from tests.support.house import House, accepted, open_house
 from tests.support.waiting import later, until
@@ -98,6 +99,36 @@ class TestConsulting:
                     await sender.send(desk, Lend("b"), within_ms=1_000)
             assert any(line["event"] == "view_failed" for line in logs)
             assert isinstance(await sender.send("other.desk.n1", Lend("a")), Accepted)
+
+    async def test_histories_that_nobody_can_read_keep_no_other_waiting(self) -> None:
+        """However many of them there are: each is looked at again after a while, and the others meanwhile."""
+        async with open_house(KINDS) as house:
+            host, sender = await house.host(), await house.sender()
+            await sender.send("sound.desk.n1", Lend("a"))
+            for number in range(8):
+                await house.store(f"o{number}.rule", b"nonsense", ExpectAt(0))
+                with pytest.raises(UnknownOutcome):
+                    await sender.send(f"o{number}.desk.n1", Lend("a"), within_ms=50)
+            for number in range(20):
+                await asyncio.sleep(CONSULTED_EVERY_MS / 1000)
+                assert host._consulting._views["sound.rule"].checked_at > asyncio.get_running_loop().time() - 1.1
+                async with asyncio.timeout(0.5):
+                    assert isinstance(await sender.send(f"sound.desk.m{number}", Lend("a")), Accepted)
+
+    async def test_all_parts_of_a_transaction_decide_by_the_same(self) -> None:
+        """One host has heard of the change and the other has not: they agree before anything is stored."""
+        async with open_house(KINDS) as house:
+            one, two = await house.host("one"), await house.host("two")
+            sender = await house.sender()
+            desks = [house.actors_of(host, 1, kind="desk")[0] for host in (one, two)]
+            for desk in desks:
+                await sender.send(desk, Lend("a"))
+            for deaf in (one, two):
+                house.line_of(deaf).loses = lambda subject: subject == NEWS
+                accepted(await sender.send(RULE, SetRule(9)))
+                answer = accepted(await sender.transact([(desk, Lend(f"b-{deaf.name}")) for desk in desks]))
+                assert len({told["by"] for told in answer.reply.values()}) == 1
+                await asyncio.sleep(2 * CONSULTED_EVERY_MS / 1000)
 
 
 class TestLeases:
