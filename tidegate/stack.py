@@ -22,10 +22,12 @@ import msgspec
 import structlog
 
 from events.clock import system_clock
-from events.errors import TidegateError
+from events.errors import BusError, TidegateError
 from events.nats.ground import Ground, reached
 from events.nats.log import JetStreamLog
 from events.nats.reach import Reach
+from projections.answering import ask
+from projections.questions import CatalogOf
 from tidegate import demo, run_file
 from tidegate.asking import on
 from tidegate.config import DEMO_ORG, Settings
@@ -34,7 +36,7 @@ from tidegate.leftovers import end_leftovers
 from tidegate.listening import Listening
 from tidegate.lock import only_one
 from tidegate.nats_part import NatsPart
-from tidegate.process_hosts import ProcessHosts
+from tidegate.processes import Processes
 from tidegate.ray_head import RayHead
 from tidegate.ray_part import Cluster, RayHosts
 
@@ -45,6 +47,9 @@ FILL_WITHIN_MS: Final = 30_000
 """How long a start waits for the demo organisation."""
 LOST_MS: Final = 1_000
 """A host that is not heard for this long is said to be lost."""
+ANSWERS_WITHIN_MS: Final = 15_000
+"""How long a start waits for the read models to have caught up."""
+ANSWER_MS: Final = 1_000
 _LOOK_EVERY_MS: Final = 200
 
 
@@ -58,7 +63,8 @@ class Stack:
         self._tell: Final = tell
         self._nats: NatsPart | None = None
         self._head: RayHead | None = None
-        self._hosts: ProcessHosts | RayHosts | None = None
+        self._hosts: Processes | RayHosts | None = None
+        self._projector: Processes | None = None
         self._ground: Ground | None = None
         self._known: dict[str, str] = {}
         """The incarnation of each host that was last said to be here; empty for one that was said to be lost."""
@@ -86,6 +92,8 @@ class Stack:
         run_file.write(settings.data_dir, self._run(reach))
         stops.callback(run_file.forget, settings.data_dir)
         await self._start_hosts(reach, ground, stops)
+        if self.kept:
+            await self._start_projector(ground, stops)
         if settings.org == DEMO_ORG:
             await self._fill(ground)
         self._tell("ready", f"everything runs, after {time.perf_counter() - began:.1f} s", hosts=list(self.names))
@@ -101,6 +109,8 @@ class Stack:
                     watching.create_task(self._hosts.watch(self.listening, self._can_hear))
                 else:
                     watching.create_task(self._hosts.watch())
+                if self._projector is not None:
+                    watching.create_task(self._projector.watch())
                 watching.create_task(self._tell_of_hosts())
         except* TidegateError as group:
             raise first_of(group) from None
@@ -160,7 +170,8 @@ class Stack:
                 stops.push_async_callback(self._stop, "hosts", hosts)
             await hosts.start()
         else:
-            processes = ProcessHosts(settings.data_dir, self.names, settings.log, self._tell)
+            commands = {name: ("host", "--name", name) for name in self.names}
+            processes = Processes("host", commands, settings.data_dir, settings.log, self._tell)
             self._hosts = processes
             stops.push_async_callback(self._stop, "hosts", processes)
             await processes.start()
@@ -168,6 +179,24 @@ class Stack:
         self._known = {name: self.listening.hosts[name].beat.incarnation for name in self.names}
         text = f"{len(self.names)} hosts own all partitions ({_since(began)})"
         self._tell("hosts_started", text, hosts=list(self.names), runtime=settings.runtime)
+
+    async def _start_projector(self, ground: Ground, stops: AsyncExitStack) -> None:
+        """The read models; they may take a while to catch up with a long log, and nobody else waits for them."""
+        began = time.perf_counter()
+        settings = self.settings
+        commands = {"projector": ("projector",)}
+        self._projector = projector = Processes(
+            "projector", commands, settings.data_dir, settings.log, self._tell
+        )  # fmt: skip
+        stops.push_async_callback(self._stop, "projector", projector)
+        await projector.start()
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_MS / 1000):
+                await _answering(ground, settings.org)
+        except TimeoutError:
+            self._tell("projector_late", "the read models are still catching up with the log", wrong=True)
+        else:
+            self._tell("projector_started", f"the read models answer ({_since(began)})")
 
     async def _fill(self, ground: Ground) -> None:
         """Something to look at, when there is nothing yet."""
@@ -220,7 +249,7 @@ class Stack:
 
     # Stopping
 
-    async def _stop(self, name: str, part: NatsPart | RayHead | RayHosts | ProcessHosts) -> None:
+    async def _stop(self, name: str, part: NatsPart | RayHead | RayHosts | Processes) -> None:
         began = time.perf_counter()
         try:
             await part.stop()
@@ -240,6 +269,17 @@ async def running(settings: Settings, tell: Tell) -> AsyncIterator[Stack]:
         async with AsyncExitStack() as stops:
             await stack.start(stops)
             yield stack
+
+
+async def _answering(ground: Ground, org: str) -> None:
+    """Until the read models answer questions."""
+    while True:
+        try:
+            await ask(ground.bus, CatalogOf(org=org), ANSWER_MS)
+        except BusError:  # nobody is there yet
+            await asyncio.sleep(_LOOK_EVERY_MS / 1000)
+        else:
+            return
 
 
 def _since(began: float) -> str:

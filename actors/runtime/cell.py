@@ -8,6 +8,8 @@ Every answer of a turn waits for the turn's commit, refusals and plain questions
 state that isn't true until the commit stands. If it doesn't come to stand, the state is thrown away, the
 letters go back to the front of the mailbox, and all of it is decided again on what the log says. While it may yet
 come to stand, nothing of it is refused: whoever is told no must not find it done.
+
+It is whole in one module because a turn, its commit and what becomes of it change the same few things.
 """
 
 from __future__ import annotations
@@ -181,6 +183,12 @@ class Cell:
         memory, leased = self.memory, self.decider.leased
         assert memory is not None
         return memory.wake() if leased is None else leased(memory.state, self.leases)
+
+    @property
+    def keeps_leases(self) -> bool:
+        """Whether something may be kept alive by heartbeats that would be forgotten with the cell."""
+        memory = self.memory
+        return self.decider.leased is not None and memory is not None and self.wake() != memory.wake()
 
     def doubt(self) -> None:
         """Forget everything: what is true must be read from the log."""

@@ -26,7 +26,16 @@ from actors.decider import Command, Refusal
 from actors.runtime import limits as bounds
 from actors.runtime.limits import SenderLimits
 from actors.runtime.membership import BEAT_DECODER, BEATS, HELLO, Roll, subject_of
-from actors.runtime.wire import ANSWERS, REFUSALS, Accepted, encode_command, is_trace, join_traces, partition_subject
+from actors.runtime.wire import (
+    ANSWERS,
+    REFUSALS,
+    Accepted,
+    encode_command,
+    is_trace,
+    join_traces,
+    partition_subject,
+    passes,
+)
 from events.bus import NO_RESPONDERS, Bus, Message, Subscription
 from events.clock import Clock, Instant
 from events.errors import BusError, UnknownOutcome
@@ -348,7 +357,7 @@ class Sender:
             if refusal.code == "moved":
                 call.moved += 1
                 call.tries -= call.moved % MOVED_PER_TRY != 0
-            if refusal.code == "moved" or (call.in_doubt and refusal.fault != "caller"):
+            if refusal.code == "moved" or (call.in_doubt and passes(refusal)):
                 self._again_later([call], refusal.retry_after_ms)  # somebody else, or the same one again, will know
             else:
                 self._settle(call, refusal)

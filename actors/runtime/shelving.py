@@ -110,7 +110,11 @@ class Shelving:
             if now < look_for_idle_at:
                 continue
             look_for_idle_at = now + min(5.0, idle_s / 4)
-            idle = [cell for cell in cells.values() if now - cell.used_at > idle_s and not cell.mailbox]
+            idle = [
+                cell
+                for cell in cells.values()
+                if now - cell.used_at > idle_s and not cell.mailbox and not cell.keeps_leases
+            ]
             for cell in idle:
                 await self.save(cell)
                 if cell.phase in (Phase.READY, Phase.COLD) and not cell.mailbox and now - cell.used_at > idle_s:

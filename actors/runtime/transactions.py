@@ -26,7 +26,7 @@ import structlog
 
 from actors.runtime.cell import VIEWS_DIFFER, Cell, Draft, Letter, Repeat, Request
 from actors.runtime.memory import first_answers
-from actors.runtime.wire import REFUSALS, TRACE_HEADER, UNKNOWN, Envelope, encode_refusal
+from actors.runtime.wire import REFUSALS, TRACE_HEADER, UNKNOWN, Envelope, encode_refusal, passes
 from events.clock import Instant
 from events.codec import canonical
 from events.errors import BusError, Conflict, LogError, LogFull, LogUnavailable
@@ -175,7 +175,7 @@ class Transactions:
                     in_vain = answer if in_vain is not UNKNOWN else UNKNOWN
                     continue
                 accepted, sequence, body = answer
-                if not accepted and in_vain is UNKNOWN and REFUSALS.decode(body).fault != "caller":
+                if not accepted and in_vain is UNKNOWN and passes(REFUSALS.decode(body)):
                     continue  # it says nothing of the try that is in doubt
                 host.outbox.add(letter, accepted, sequence, body)
                 return
@@ -225,7 +225,7 @@ class Transactions:
                 elif outcome.refusal == VIEWS_DIFFER and not (repeats or in_doubt):
                     await asyncio.sleep(self._host.limits.busy_retry_ms / 1000)
                     return _CONTENDED
-                elif (repeats or in_doubt) and _passes(outcome.refusal):
+                elif (repeats or in_doubt) and passes(REFUSALS.decode(outcome.refusal)):
                     await asyncio.sleep(self._host.limits.busy_retry_ms / 1000)
                     return UNKNOWN
                 elif repeats:
@@ -465,11 +465,6 @@ class Transactions:
                 log.warning("log_out_of_reach", code=error.code, detail=str(error), actor=ask.actor)
                 return Refused(_NO_TIME)
         return Refused(decided)
-
-
-def _passes(refusal: msgspec.Raw) -> bool:
-    """Whether it says nothing of the command, only that somebody has no time for it."""
-    return REFUSALS.decode(refusal).fault in ("busy", "late")
 
 
 def _traced(entry: Entry, trace: str) -> Entry:

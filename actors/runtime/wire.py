@@ -100,6 +100,14 @@ UNKNOWN: Final = encode_refusal(
 """No refusal, for it may have been done. Senders take it for no answer, and ask again."""
 
 
+_OF_THE_RUNTIME: Final = frozenset({"deadline_passed", "internal", "log_full", "log_halted", "unknown_outcome"})
+
+
+def passes(refusal: Refusal) -> bool:
+    """Whether it says nothing of the command, only that somebody could not see to it: no rule stands against it."""
+    return refusal.fault == "busy" or refusal.code in _OF_THE_RUNTIME
+
+
 def join_traces(traces: Sequence[str]) -> dict[str, str] | None:
     return {TRACE_HEADER: ",".join(traces)} if any(traces) else None
 

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from tests.laws.history import History
+
+OF_THE_RUNTIME: Final = frozenset({"deadline_passed", "internal", "log_full", "log_halted", "unknown_outcome"})
+"""Refusals that say nothing of the command, besides *busy*."""
 
 
 def breaches(history: History) -> Iterator[str]:
@@ -35,6 +38,7 @@ def breaches(history: History) -> Iterator[str]:
     for call in history.record.calls:
         if call.outcome != "refused" or times[call.id] > 1 or call.id not in history.actors_of:
             continue
-        copied = bool(history.record.occurred["message_doubled"]) if call.fault != "caller" else call.messages > 1
+        by_rule = call.fault != "busy" and call.code not in OF_THE_RUNTIME
+        copied = call.messages > 1 if by_rule else bool(history.record.occurred["message_doubled"])
         if not copied:
             yield f"{call.id} was refused ({call.code}), and done all the same in {list(history.actors_of[call.id])}"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.ask import ask
 from tidegate.cli.booking import booking_app
 from tidegate.cli.commands import commands
 from tidegate.cli.config import config
@@ -14,6 +15,7 @@ from tidegate.cli.doctor import doctor
 from tidegate.cli.down import down
 from tidegate.cli.host import host
 from tidegate.cli.log import log_app
+from tidegate.cli.projector import projector
 from tidegate.cli.send import send
 from tidegate.cli.shared import add
 from tidegate.cli.status import status
@@ -45,8 +47,10 @@ add(app, demo)
 app.add_typer(booking_app)
 add(app, send)
 add(app, commands)
+add(app, ask)
 app.add_typer(log_app)
 add(app, host)
+add(app, projector)
 add(app, config)
 add(app, doctor)
 add(app, version)

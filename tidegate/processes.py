@@ -1,11 +1,11 @@
-"""Hosts as plain child processes: `tidegate host`, one each, started again when they die."""
+"""Plain child processes of the stack, started again when they die: its hosts, and its projector."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,18 +21,21 @@ LASTING: Final = {3: StackHalted, 4: StackSuperseded}
 _LAST_WORDS_BYTES: Final = 4_096
 
 
-class ProcessHosts:
-    name = "hosts"
+class Processes:
+    """Of one `kind`, each by its own name: `commands` are what they run, as words behind `tidegate`."""
 
-    def __init__(self, data_dir: Path, names: Sequence[str], settings: LogSettings, tell: Tell) -> None:
+    def __init__(
+        self, kind: str, commands: Mapping[str, Sequence[str]], data_dir: Path, settings: LogSettings, tell: Tell
+    ) -> None:
+        self.kind: Final = kind
         self._data_dir: Final = data_dir.absolute()
-        self._names: Final = tuple(names)
+        self._commands: Final = dict(commands)
         self._settings: Final = settings
         self._tell: Final = tell
         self._children: Final[dict[str, Child]] = {}
 
     async def start(self) -> None:
-        await asyncio.gather(*(self._start(name) for name in self._names))
+        await asyncio.gather(*(self._start(name) for name in self._commands))
 
     async def stop(self) -> None:
         await asyncio.gather(*(child.stop(STOP_TIMEOUT_MS) for child in self._children.values()))
@@ -40,7 +43,7 @@ class ProcessHosts:
 
     async def watch(self) -> None:
         async with asyncio.TaskGroup() as watching:
-            for name in self._names:
+            for name in self._commands:
                 watching.create_task(self._keep(name))
 
     async def _keep(self, name: str) -> None:
@@ -50,9 +53,8 @@ class ProcessHosts:
             ended = await self._children[name].wait()
             if ended in LASTING:
                 raise LASTING[ended](f"{name} stopped: {self._last_words(name)}")
-            self._tell(
-                "host_ended", f"{name} ended ({_said(ended)}); starting it again", wrong=True, host=name, ended=ended
-            )
+            text = f"{name} ended ({_said(ended)}); starting it again"
+            self._tell(f"{self.kind}_ended", text, wrong=True, ended=ended, **{self.kind: name})
             await self._children[name].kill()
             await start_again(name, lambda: self._start(name), pauses, self._tell)
 
@@ -67,10 +69,10 @@ class ProcessHosts:
         )
 
     def _command(self, name: str) -> list[str]:
-        """All that it needs is said here, so that no file or variable can make it another's host."""
+        """All that it needs is said here, so that no file or variable can make it another's."""
         run = run_file.path_of(self._data_dir)
         logs = ["--set", f"log.level={self._settings.level}", "--set", "log.format=json"]
-        return [sys.executable, "-m", "tidegate", "host", "--name", name, "--run-file", str(run), *logs]
+        return [sys.executable, "-m", "tidegate", *self._commands[name], "--run-file", str(run), *logs]
 
     def _log_file(self, name: str) -> Path:
         return self._data_dir / "logs" / f"{name}.log"
