@@ -24,7 +24,8 @@ async def test_hosts_under_ray_take_commands_and_stop_in_order(tmp_path: Path) -
         await send_first(stack)
         running = stack.processes()
         assert await stack.interrupt() == 0
-        assert [told["part"] for told in stack.events if told["event"] == "stopped"] == ["hosts", "ray", "nats-server"]
+        stopped = [told["part"] for told in stack.events if told["event"] == "stopped"]
+        assert stopped == ["projector", "hosts", "ray", "nats-server"]
         await gone(*running, within_s=1)
         assert list(parts.noted(stack.data_dir)) == []
         assert not folder_of(stack.data_dir).exists()

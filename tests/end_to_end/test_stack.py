@@ -76,9 +76,10 @@ async def test_ctrl_c_stops_everything_in_order_and_leaves_nothing(tmp_path: Pat
     """No process, no note, no address; only the data. What hosts knew is on the shelf before the log's server goes."""
     async with up(tmp_path, *PROCESS) as stack:
         running = stack.processes()
-        assert len(running) == 4
+        assert len(running) == 5  # the keeper, the server, two hosts, the projector
         assert await stack.interrupt() == 0
-        assert [told["part"] for told in stack.events if told["event"] == "stopped"] == ["hosts", "nats-server"]
+        stopped = [told["part"] for told in stack.events if told["event"] == "stopped"]
+        assert stopped == ["projector", "hosts", "nats-server"]
         await gone(*running, within_s=1)
         assert list(parts.noted(stack.data_dir)) == []
         assert not run_file.path_of(stack.data_dir).exists()
