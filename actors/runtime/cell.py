@@ -282,6 +282,9 @@ class Cell:
 
     def _start_over(self, answers: list[AnswerBody]) -> None:
         """Nothing of this turn stands: its letters are decided again, first, on what the log says."""
+        for letter, _, _ in answers:
+            if not letter.reply:  # a Tick of ours: what it did, if it did, may be forgotten before it is decided again
+                letter.envelope = _anew(letter.envelope)
         self.mailbox.extendleft(letter for letter, _, _ in reversed(answers))
         self.doubt()
 
@@ -403,6 +406,12 @@ class Cell:
 
 VIEWS_DIFFER = encode_refusal("views_differ", "its host has not heard of the same change yet", "busy", 50)
 _NO_LEASES = Leases()
+def _anew(tick: Envelope) -> Envelope:
+    """The same under another id: it does nothing twice, and is another command."""
+    id, _, tries = tick.id.partition("/")
+    return msgspec.structs.replace(tick, id=f"{id}/{int(tries or 0) + 1}")
+
+
 _TOO_LATE = encode_refusal("deadline_passed", "the command's time ran out before its turn came", "late")
 _TOO_OLD = encode_refusal(
     "too_old_to_repeat",

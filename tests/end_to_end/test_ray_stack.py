@@ -32,6 +32,7 @@ async def test_hosts_under_ray_take_commands_and_stop_in_order(tmp_path: Path) -
         assert sorted(path.name for path in (stack.data_dir / "logs").iterdir()) == [
             "host-1.log",
             "host-2.log",
+            "projector.log",
             "ray.log",
         ]
         assert "host_stopped" in (stack.data_dir / "logs" / "host-1.log").read_text()
