@@ -406,6 +406,8 @@ class Cell:
 
 VIEWS_DIFFER = encode_refusal("views_differ", "its host has not heard of the same change yet", "busy", 50)
 _NO_LEASES = Leases()
+
+
 def _anew(tick: Envelope) -> Envelope:
     """The same under another id: it does nothing twice, and is another command."""
     id, _, tries = tick.id.partition("/")
