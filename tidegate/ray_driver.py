@@ -32,6 +32,12 @@ class RayErrandFailed(TidegateError):
     next_step = "look whether Ray runs (`ray status`), and at its logs"
 
 
+class RayErrandLate(RayErrandFailed):
+    """Ray did not do it in time. It may still."""
+
+    code = "ray_errand_late"
+
+
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
@@ -83,7 +89,7 @@ async def run(
         async with asyncio.timeout(within_s):
             said, complained = await process.communicate(msgspec.json.encode(errand))
     except TimeoutError as error:
-        raise RayErrandFailed(f"Ray did not do it within {within_s} s") from error
+        raise RayErrandLate(f"Ray did not do it within {within_s} s") from error
     finally:
         if process.returncode is None:
             process.kill()

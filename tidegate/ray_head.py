@@ -11,7 +11,8 @@ What is turned off, and what it saved where it was measured (Ray 2.60, private m
   has told the hosts to leave before.
 
 What stays: the head's server (40 MB), the raylet (25 MB), its two agents (47 MB each), and `ray start` itself (48 MB).
-Workers run at normal priority; Ray would give them the lowest.
+Workers run at normal priority; Ray would give them the lowest. One that does not report within 20 s of its start is
+replaced; Ray would wait for a minute.
 
 Ray listens on all interfaces, whatever address it is given. So there is a token, in a file that only its owner can
 read, and nobody is let in without it. Its sockets' paths are long and the system's limit for them is short, so Ray's
@@ -61,6 +62,7 @@ OFF: Final = {
     "RAY_prestart_worker_first_driver": "0",
     "RAY_task_events_report_interval_ms": "0",
     "RAY_worker_niceness": "0",
+    "RAY_worker_register_timeout_seconds": "20",
 }
 
 

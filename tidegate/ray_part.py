@@ -17,11 +17,14 @@ from events.nats.reach import Reach
 from tidegate import parts, ray_driver
 from tidegate.keeping import Pauses, StackHalted, StackSuperseded, Tell, start_again
 from tidegate.listening import Listening
-from tidegate.ray_driver import Level, ListHosts, StartHosts, StopHosts
+from tidegate.ray_driver import Level, ListHosts, RayErrandLate, StartHosts, StopHosts
 from tidegate.ray_head import RayHead
 
 SILENT_MS_MAX: Final = 6_000
 """A host that is not heard for this long is asked about. Ray starts one again within a second or two."""
+START_WITHIN_S: Final = 30
+"""Hosts start in 2 to 4 s. One in a hundred fresh Rays did not answer for a minute: then somebody else asks, with more
+patience. Hosts that are there by then are left as they are."""
 STOP_TIMEOUT_S: Final = LEAVE_WITHIN_MS / 1000 + 15
 """What leaving takes, and a process that asks for it."""
 ASK_AGAIN_MS: Final = 15_000
@@ -62,7 +65,12 @@ class RayHosts:
     async def start(self) -> None:
         ray = self._ray
         data_dir = "" if self._data_dir is None else str(self._data_dir)
-        await ray_driver.run(StartHosts(ray.address, self._names, self._reach, self._level, data_dir), ray.environment)
+        errand = StartHosts(ray.address, self._names, self._reach, self._level, data_dir)
+        try:
+            await ray_driver.run(errand, ray.environment, START_WITHIN_S)
+        except RayErrandLate as error:
+            self._tell("ray_is_asked_again", f"hosts do not start: {error}; asking again", part="ray")
+            await ray_driver.run(errand, ray.environment)
 
     async def stop(self) -> None:
         """Hosts leave in order; those of a Ray of our own that doesn't answer end with it."""
