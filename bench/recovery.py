@@ -12,13 +12,14 @@ from actors.catalog import CATALOG, ListResources, PutResource
 from actors.decider import Decision
 from actors.runtime.limits import HostLimits
 from actors.runtime.memory import Memory
+from actors.runtime.timers import Page, page_name
 from actors.runtime.wire import Accepted, encode_command
 from bench.report import Row, percentile
 from bench.stage import Stage, stage
 from events.clock import system_clock
 from events.codec import canonical
 from events.commit import Decided, encode, hash_of
-from events.limits import BATCH_ENTRIES_MAX
+from events.limits import BATCH_ENTRIES_MAX, PARTITIONS
 from events.log import Entry, ExpectAt, Recorded
 from events.names import partition_of
 
@@ -108,6 +109,9 @@ async def cold_activations() -> tuple[tuple[float, float], tuple[float, float]]:
         shelved, bare = sampled[:SAMPLED], sampled[SAMPLED : 2 * SAMPLED]
         for memory in shelved:
             await shelf.put(memory.actor, memory.snapshot())
+        wakes = canonical(Page(memories[-1].sequence, {}))  # as left by whoever had them: nobody wants a Tick
+        for partition in range(PARTITIONS):
+            await shelf.put(page_name(partition), wakes)
         await on.add_host("host-0")
         return await _first_answers(on, shelved), await _first_answers(on, bare)
 
