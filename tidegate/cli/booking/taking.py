@@ -80,6 +80,10 @@ async def hold(
         id = id_for(want.event_type, want.wish, new_token("h"))
         parts = for_hold(asking.org, want.event_type, want.wish, PlaceHold(id, session, want.wish))
         placed = (await asking.together(parts)).reply
+        work = asyncio.current_task()
+        assert work is not None
+        if not once:  # before it is told: who reads that it is held may let go at once
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
         until, latest = placed["expires_at"], placed["expires_at_latest"]
         data = {"hold": id, "session": session, "expires_at": local_iso(until, want.tz)}
         done(
@@ -93,9 +97,6 @@ async def hold(
         )
         if once:
             return
-        work = asyncio.current_task()
-        assert work is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
         pause_s = max(until - asking.clock(), 1_000) / 1000 / _BEATS_PER_PERIOD
         try:
             async with asyncio.timeout(for_):

@@ -63,14 +63,15 @@ async def watch(
         if not call.json:
             call.out.print(f"[dim]{escape(resource)} on {local}, {clocks}; up to sequence {last}[/]")
         past = [recorded for actor in actors async for recorded in log.read_actor(actor)]
+        work = asyncio.current_task()
+        assert work is not None
+        if follow:  # before anything is told: who has read enough may end it at once
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
         for recorded in sorted(past, key=lambda one: one.sequence):
             if recorded.sequence <= last:
                 tell(recorded)
         if not follow:
             return
-        work = asyncio.current_task()
-        assert work is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
         try:
             async for step in log.follow(last):
                 for recorded in step:
