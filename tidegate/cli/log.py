@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -18,7 +17,7 @@ from events.errors import BadName
 from events.log import EventLog
 from events.names import is_actor
 from tidegate import run_file
-from tidegate.cli.shared import ExitCode, Invocation, add
+from tidegate.cli.shared import ExitCode, Invocation, add, cancelled_by_interrupt
 
 SHOWN_MAX = 20
 
@@ -47,9 +46,7 @@ async def tail(
 
     async with opened(call) as log:
         begin = after if after is not None else max((await log.head()).last - last, 0)
-        work = asyncio.current_task()
-        assert work is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
+        cancelled_by_interrupt()
         try:
             if not follow:
                 async for recorded in log.read(begin):

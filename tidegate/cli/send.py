@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from actors.decider import Command, Refusal
 from events.clock import Instant, iso, system_clock
 from events.errors import TidegateError, UnknownOutcome
 from tidegate import run_file
-from tidegate.cli.shared import ExitCode, Invocation, report
+from tidegate.cli.shared import ExitCode, Invocation, cancelled_by_interrupt, report
 from tidegate.typed_commands import BadCommand, actor_for, parse, spoken
 
 INSTANT_MS_MAX = 253_402_300_799_999
@@ -94,9 +93,7 @@ async def send(
         raise BadCommand("--id is empty: leave it out, and one is made")
     command_id = id or f"cli-{token_hex(8)}"
     asked_at = system_clock() if asked_at is None else asked_at
-    work = asyncio.current_task()
-    assert work is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
+    cancelled_by_interrupt()
     try:
         answer = await _ask(call, asked, command_id, by, asked_at, max(int(within * 1000), 1))
     except (UnknownOutcome, asyncio.CancelledError) as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,6 +186,15 @@ def _flags(changes: list[str] | None, given: Mapping[SettingFlag, Any]) -> list[
         flags.append(Flag(f"--set {key}", key, text))
     flags += [Flag(one.spelled, one.key, str(value)) for one, value in given.items() if value is not None]
     return flags
+
+
+def cancelled_by_interrupt() -> asyncio.Task[Any]:
+    """From here on Ctrl-C cancels this task, which may then end in order. To be called before anything is told that
+    a reader could take for enough."""
+    work = asyncio.current_task()
+    assert work is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
+    return work
 
 
 def _run_async(work: Coroutine[Any, Any, None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from rich.text import Text
 from events.clock import iso
 from events.limits import PARTITIONS
 from tidegate import parts, run_file
-from tidegate.cli.shared import ExitCode, Invocation
+from tidegate.cli.shared import ExitCode, Invocation, cancelled_by_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,9 +63,7 @@ def pids(data_dir: Path, reach: Reach) -> Mapping[str, int]:
 
 
 async def _keep_looking(call: Invocation, looking: Looking, every: float) -> None:
-    work = asyncio.current_task()
-    assert work is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
+    cancelled_by_interrupt()
     try:
         if call.json or not call.out.is_terminal:
             while True:

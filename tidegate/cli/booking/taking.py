@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
 from typing import Annotated, Final
 
 import typer
@@ -29,7 +28,7 @@ from tidegate.cli.booking.common import (
     wanted,
     wish_data,
 )
-from tidegate.cli.shared import Invocation
+from tidegate.cli.shared import Invocation, cancelled_by_interrupt
 from tidegate.local_time import local_iso, second
 from tidegate.refused import Refused
 
@@ -80,10 +79,7 @@ async def hold(
         id = id_for(want.event_type, want.wish, new_token("h"))
         parts = for_hold(asking.org, want.event_type, want.wish, PlaceHold(id, session, want.wish))
         placed = (await asking.together(parts)).reply
-        work = asyncio.current_task()
-        assert work is not None
-        if not once:  # before it is told: who reads that it is held may let go at once
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
+        work = None if once else cancelled_by_interrupt()  # who reads that it is held may let go at once
         until, latest = placed["expires_at"], placed["expires_at_latest"]
         data = {"hold": id, "session": session, "expires_at": local_iso(until, want.tz)}
         done(
@@ -95,7 +91,7 @@ async def hold(
             until=f"{second(until, want.tz)} without heartbeats, {second(latest, want.tz)} with them ({want.tz})",
             book=_book_line(want, id, session),
         )
-        if once:
+        if work is None:
             return
         pause_s = max(until - asking.clock(), 1_000) / 1000 / _BEATS_PER_PERIOD
         try:

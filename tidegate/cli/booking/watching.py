@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Mapping
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from tidegate.cli.booking.common import ResourceArgument, TzOption, zone_of
-from tidegate.cli.shared import Invocation
+from tidegate.cli.shared import Invocation, cancelled_by_interrupt
 
 
 async def watch(
@@ -63,10 +62,8 @@ async def watch(
         if not call.json:
             call.out.print(f"[dim]{escape(resource)} on {local}, {clocks}; up to sequence {last}[/]")
         past = [recorded for actor in actors async for recorded in log.read_actor(actor)]
-        work = asyncio.current_task()
-        assert work is not None
         if follow:  # before anything is told: who has read enough may end it at once
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.cancel)
+            cancelled_by_interrupt()
         for recorded in sorted(past, key=lambda one: one.sequence):
             if recorded.sequence <= last:
                 tell(recorded)
