@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -31,6 +32,9 @@ _log = structlog.get_logger(__name__)
 START_TIMEOUT_MS: Final = 30_000
 """Recovering a large log takes its time; readiness is asked for, so a quick start is not kept waiting."""
 STOP_TIMEOUT_MS: Final = 10_000
+PORTS: Final = range(20_000, 32_768)
+"""Where a free port is looked for: below those that systems give to outgoing connections, any of which might take it in
+the moment between looking and listening."""
 _ASK_AGAIN_MS: Final = 20
 _LOG_LINES_SHOWN: Final = 5
 
@@ -214,11 +218,13 @@ class NatsServer:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on at this moment; drawn, so that two who look at once seldom find the same."""
+    for _ in PORTS:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerFailed(f"no port is free from {PORTS.start} to {PORTS.stop - 1}")
 
 
 def _check_free(host: str, port: int) -> None:

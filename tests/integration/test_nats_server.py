@@ -8,13 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from events.nats import server as server_module
 from events.nats.connection import connect
 from events.nats.log import JetStreamLog
-from events.nats.server import NatsServer, ServerFailed, free_port
+from events.nats.server import PORTS, NatsServer, ServerFailed, free_port
 from tests.contracts.log_contract import ALICE, append, bodies, entry
 from tests.support.jetstream import opened_log
 from tests.support.waiting import until
@@ -23,6 +26,21 @@ from tests.support.waiting import until
 def a_server(directory: Path, **options: object) -> NatsServer:
     ports = {"port": free_port(), "monitoring_port": free_port()} | options
     return NatsServer(directory, **ports)  # type: ignore[arg-type]
+
+
+def test_a_free_port_is_not_taken_by_outgoing_connections() -> None:
+    """It is below those that the system gives to them, where it says which: it stays free until somebody listens."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(given.read_text().split()[0]) if given.exists() else PORTS.stop
+    found = {free_port() for _ in range(50)}
+    assert all(PORTS.start <= port < min(PORTS.stop, first) for port in found)
+    assert len(found) > 40
+    one = free_port()
+    with closing(socket.socket()) as taken, patch.object(server_module, "PORTS", range(one, one + 1)):
+        assert free_port() == one
+        taken.bind(("127.0.0.1", one))
+        with pytest.raises(ServerFailed, match="no port is free"):
+            free_port()
 
 
 async def test_it_is_ready_when_started(tmp_path: Path) -> None:
