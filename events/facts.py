@@ -14,7 +14,7 @@ Fields that hold personal data are annotated `Personal`; logs and labels redact 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, Union, get_type_hints
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -74,10 +74,17 @@ def redacted(record: msgspec.Struct) -> dict[str, Any]:
     for name in record.__struct_fields__:
         value = getattr(record, name)
         if _is_personal(hints[name]):
-            plain[name] = REDACTED if value else value
+            plain[name] = _without(value, hints[name])
         else:
             plain[name] = _redacted_value(value)
     return plain
+
+
+def _without(value: Any, hint: Any) -> Any:
+    """That there is something, and no more; of a mapping whose keys are not personal, which they are."""
+    if get_origin(hint) is dict and not _is_personal(get_args(hint)[0]):
+        return dict.fromkeys(value, REDACTED)
+    return REDACTED if value else value
 
 
 def _redacted_value(value: Any) -> Any:

@@ -186,7 +186,7 @@ class TestWhatIsPersonal:
             "nicknames": REDACTED,
             "guests": [{"name": REDACTED, "seat": 1}, {"name": REDACTED, "seat": 2}],
             "by_table": {"1": [{"name": REDACTED, "seat": 1}], "2": [{"name": REDACTED, "seat": 2}]},
-            "phones": REDACTED,
+            "phones": {"home": REDACTED},
             "ages_by_name": REDACTED,
             "plus_one": {"name": REDACTED, "seat": 2},
             "pair": REDACTED,
