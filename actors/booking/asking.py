@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from actors.booking.commands import Book, Cancel, Confirm, Decline, Move, PlaceHold, ReleaseHold
+import msgspec
+
+from actors.booking.commands import Book, BookSeries, Cancel, Confirm, Decline, Move, PlaceHold, ReleaseHold
+from actors.booking.limits import LIMITS
 from actors.booking.parties import begins_at, days_of, quotas_of
 from actors.decider import Command, Refusal
 from events.calendar.offers import occupied
@@ -35,6 +38,21 @@ def for_book(org: str, event_type: EventType, command: Book) -> Parts | Refusal:
     if isinstance(quotas, Refusal):
         return quotas
     return _all((*days_of(org, wish.items, occupied(event_type, wish.start, wish.minutes)), *quotas), command)
+
+
+def for_series(org: str, event_type: EventType, command: BookSeries) -> Parts | Refusal:
+    """The same for every visit, the first one's owner first."""
+    actors: dict[str, None] = {}
+    for start in (command.wish.start, *command.again):
+        wish = msgspec.structs.replace(command.wish, start=start)
+        parts = for_book(org, event_type, Book("", wish, command.session, booker=command.booker))
+        if isinstance(parts, Refusal):
+            return parts
+        actors |= dict.fromkeys(actor for actor, _ in parts)
+    most = LIMITS.series_parties_max
+    if len(actors) > most:
+        return Refusal("too_many_days", f"a series touches at most {most} days and quotas, not {len(actors)}")
+    return tuple((actor, command) for actor in actors)
 
 
 def for_booking(org: str, booking: Booking, command: Confirm | Decline | Cancel) -> Parts:

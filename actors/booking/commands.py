@@ -50,6 +50,20 @@ class Book(Command, frozen=True):
     catalog: int = 0
 
 
+class BookSeries(Command, frozen=True):
+    """The same visit again and again: a booking for `wish` and one for each later start in `again`, all or none. Their
+    ids follow from the day that each begins on: `<resource>.<date>.<series>-1`, `-2`, …"""
+
+    series: str
+    wish: Wish
+    again: tuple[Instant, ...]
+    session: str = ""
+    booker: Booker = Booker()
+    answers: dict[str, Personal] = msgspec.field(default_factory=dict)
+    token_hash: str = ""
+    catalog: int = 0
+
+
 class Confirm(Command, frozen=True):
     """By the booker, who shows the management token; or by the operator, who shows none and approves."""
 
@@ -125,13 +139,6 @@ class ShowBooking(Command, frozen=True):
     booking: str
 
 
-class WouldFit(Command, frozen=True):
-    """Could this day give its part of the wish to that session now? A question: nothing is kept for anybody."""
-
-    wish: Wish
-    session: str = ""
-
-
 class ShowDay(Command, frozen=True):
     """What is in use, per slot."""
 
@@ -141,6 +148,7 @@ DayCommand: TypeAlias = (
     | KeepHold
     | ReleaseHold
     | Book
+    | BookSeries
     | Confirm
     | Decline
     | Cancel
@@ -152,7 +160,6 @@ DayCommand: TypeAlias = (
     | JoinStandby
     | LeaveStandby
     | ShowBooking
-    | WouldFit
     | ShowDay
     | Tick
 )
@@ -161,6 +168,7 @@ COMMANDS = (
     KeepHold,
     ReleaseHold,
     Book,
+    BookSeries,
     Confirm,
     Decline,
     Cancel,
@@ -172,6 +180,5 @@ COMMANDS = (
     JoinStandby,
     LeaveStandby,
     ShowBooking,
-    WouldFit,
     ShowDay,
 )

@@ -16,6 +16,7 @@ from actors.booking.commands import (
     COMMANDS,
     BlockSlots,
     Book,
+    BookSeries,
     Cancel,
     Complete,
     Confirm,
@@ -31,14 +32,14 @@ from actors.booking.commands import (
     ShowBooking,
     ShowDay,
     UnblockSlots,
-    WouldFit,
 )
 from actors.booking.happened import evolve
 from actors.booking.holding import keep_hold, place_hold, release_hold
 from actors.booking.part import Answer, By, unknown
 from actors.booking.room import due, ends
+from actors.booking.series import book_series
 from actors.booking.standby import join, leave, settled
-from actors.booking.taking import book, move, would_fit
+from actors.booking.taking import book, move
 from actors.decider import Consulted, Decider, Decision, Leases, Refusal, Tick
 from events.catalog import Catalog
 from events.clock import Instant
@@ -54,11 +55,11 @@ from events.day import (
 
 
 def decide(day: Day, command: DayCommand, at: Instant, by: By) -> Answer:
-    if not day.standby or not isinstance(command, PlaceHold | Book | Move | JoinStandby | WouldFit | Tick):
+    if not day.standby or not isinstance(command, PlaceHold | Book | BookSeries | Move | JoinStandby | Tick):
         return _decide(day, command, at, by)
     first, day = settled(day, at, by)  # whoever is in line comes before whoever comes now
     answer = _decide(day, command, at, by)
-    if isinstance(answer, Refusal) or isinstance(command, WouldFit):
+    if isinstance(answer, Refusal):
         return answer
     return Decision((*first, *answer.facts), answer.reply, answer.leases)
 
@@ -75,6 +76,8 @@ def _decide(day: Day, command: DayCommand, at: Instant, by: By) -> Answer:
             return release_hold(day, command)
         case Book():
             return book(day, command, at, by)
+        case BookSeries():
+            return book_series(day, command, at, by)
         case Confirm():
             return confirm(day, command, at, by)
         case Decline(booking, reason):
@@ -99,8 +102,6 @@ def _decide(day: Day, command: DayCommand, at: Instant, by: By) -> Answer:
             return leave(day, command)
         case ShowBooking(id):
             return Decision(reply=day.bookings[id]) if id in day.bookings else unknown(id)
-        case WouldFit(wish, session):
-            return would_fit(day, wish, session, at, by)
         case ShowDay():
             return Decision(reply={"used": day.used, "blocked": day.blocked})
 

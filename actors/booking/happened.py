@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from actors.booking.claims import Block, Day, Hold, Taken, Waiting
@@ -99,6 +101,14 @@ def evolve(day: Day, fact: DayFact, at: Instant) -> Day:
     if day.standby or day.capacity:
         day.look(at)
     return day
+
+
+def imagined(day: Day, facts: Iterable[DayFact], at: Instant) -> Day:
+    """The day as it would be; the day itself stays as it is."""
+    after = msgspec.json.decode(msgspec.json.encode(day), type=Day)
+    for fact in facts:
+        after = evolve(after, fact, at)
+    return after
 
 
 def _change(day: Day, id: str, **changes: object) -> Booking:

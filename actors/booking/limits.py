@@ -18,6 +18,10 @@ class DayLimits:
     standby_max: int = 1_000
     """In line on one day."""
     standby_per_session_max: int = 4
+    visits_max: int = 60
+    """Of one series."""
+    series_parties_max: int = 64
+    """Days and quotas of one series together: what one transaction may span."""
     counted_max: int = 10_000
     """Bookings that one quota counts at a time."""
     booker_characters_max: int = 320

@@ -7,14 +7,16 @@ is not counted any more, whoever notices.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 import msgspec
 
-from actors.booking.commands import Book, Cancel, Confirm, Decline, Move
+from actors.booking.commands import Book, BookSeries, Cancel, Confirm, Decline, Move
 from actors.booking.lifecycle import first_status, next_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, By, apart
+from actors.booking.series import visits_of
 from actors.decider import Consulted, Decider, Decision, Refusal
 from events.calendar.periods import periods_of
 from events.calendar.quantum import DAY_MS
@@ -32,7 +34,7 @@ from events.quota import (
     resource_key,
 )
 
-QuotaCommand = Book | Confirm | Decline | Cancel | Move
+QuotaCommand = Book | BookSeries | Confirm | Decline | Cancel | Move
 Answer = Decision[QuotaFact] | Refusal
 
 KEPT_FOR_MS: Final = 62 * DAY_MS
@@ -55,13 +57,15 @@ class Tally(msgspec.Struct):
 
 
 def decide(tally: Tally, command: QuotaCommand, at: Instant, by: By) -> Answer:
+    if isinstance(command, BookSeries):
+        return _count_series(tally, command, at, by)
     id = command.booking
     if owner_of(tally.org, id) not in by.together:
         return apart(id)
     entry = tally.entries.get(id)
     match command:
         case Book():
-            return _count(tally, command, at, by)
+            return _count(tally, [command], at, by)
         case Confirm():
             if entry is None or _is_over(entry, at):
                 return Refusal("lapsed", f"{id!r} has lapsed", "late")
@@ -74,46 +78,59 @@ def decide(tally: Tally, command: QuotaCommand, at: Instant, by: By) -> Answer:
         case Move(_, wish):
             if entry is None:
                 return Refusal("not_counted", f"{id!r} is not counted here")
-            full = _full(tally, wish, at, by, without=id)
+            full = _full(tally, [wish], at, by, without=id)
             return full or Decision((Recounted(id, wish.start),))
 
 
-def _count(tally: Tally, command: Book, at: Instant, by: By) -> Answer:
-    if by.sequence < command.catalog:
+def _count_series(tally: Tally, command: BookSeries, at: Instant, by: By) -> Answer:
+    visits = visits_of(command, at, by)
+    if isinstance(visits, Refusal):
+        return visits
+    for visit in visits:
+        if visit.owner(tally.org) not in by.together:
+            return apart(visit.asked.booking)
+    return _count(tally, [visit.asked for visit in visits], at, by)
+
+
+def _count(tally: Tally, asked: list[Book], at: Instant, by: By) -> Answer:
+    """One booking, or those of a series, of which each counts for the next."""
+    first = asked[0]
+    if by.sequence < first.catalog:
         return BEHIND
-    keys = (resource_key(command.wish.items[0].resource), booker_key(command.booker, command.session))
+    keys = (resource_key(first.wish.items[0].resource), booker_key(first.booker, first.session))
     if tally.key not in keys:
         return Refusal("not_here", "this quota is neither the resource's nor the booker's")
-    event_type = by.state.event_types.get(command.wish.event_type)
+    event_type = by.state.event_types.get(first.wish.event_type)
     if event_type is None:
-        return Refusal("unknown_event_type", f"there is no event type {command.wish.event_type!r}")
-    if command.booking in tally.entries:
-        return Refusal("booking_exists", f"there is a booking {command.booking!r} already")
-    full = _full(tally, command.wish, at, by)
+        return Refusal("unknown_event_type", f"there is no event type {first.wish.event_type!r}")
+    for one in asked:
+        if one.booking in tally.entries:
+            return Refusal("booking_exists", f"there is a booking {one.booking!r} already")
+    full = _full(tally, [one.wish for one in asked], at, by)
     if full is not None:
         return full
     status, until = first_status(event_type, at)
-    return Decision((Counted(command.booking, event_type.slug, command.wish.start, status, until),))
+    return Decision(tuple(Counted(one.booking, event_type.slug, one.wish.start, status, until) for one in asked))
 
 
-def _full(tally: Tally, wish: Wish, at: Instant, by: By, *, without: str = "") -> Refusal | None:
-    event_type = by.state.event_types.get(wish.event_type)
-    resource = by.state.active.get(wish.items[0].resource)
+def _full(tally: Tally, wishes: list[Wish], at: Instant, by: By, *, without: str = "") -> Refusal | None:
+    leading = wishes[0]
+    event_type = by.state.event_types.get(leading.event_type)
+    resource = by.state.active.get(leading.items[0].resource)
     if event_type is None or resource is None:
-        return Refusal("unknown_resource", f"there is no resource {wish.items[0].resource!r}, or it is out of use")
+        return Refusal("unknown_resource", f"there is no resource {leading.items[0].resource!r}, or it is out of use")
     counting = {id: entry for id, entry in tally.entries.items() if not _is_over(entry, at) and id != without}
-    if len(counting) >= LIMITS.counted_max:
+    if len(counting) + len(wishes) > LIMITS.counted_max:
         return Refusal("too_many_bookings", f"a quota counts at most {LIMITS.counted_max} bookings")
+    starts = [entry.start for entry in counting.values() if entry.event_type == event_type.slug]
+    starts += [wish.start for wish in wishes]
     limits = _limits(tally, event_type)
-    wanted = periods_of(wish.start, resource.time_zone)
-    seen = [
-        periods_of(entry.start, resource.time_zone)
-        for entry in counting.values()
-        if entry.event_type == event_type.slug
-    ]
+    wanted = [periods_of(wish.start, resource.time_zone) for wish in wishes]
+    seen = [periods_of(start, resource.time_zone) for start in starts]
     for period in ("day", "week", "month"):
         most = getattr(limits, period)
-        if most and sum(1 for one in seen if getattr(one, period) == getattr(wanted, period)) >= most:
+        begin = Counter(getattr(one, period) for one in seen)
+        if most and any(begin[getattr(one, period)] > most for one in wanted):
             whose = "of this resource" if tally.key.startswith("r-") else "by the same booker"
             return Refusal("over_limit", f"at most {most} bookings {whose} begin in one {period}")
     return None
@@ -152,7 +169,7 @@ def _initial(actor: str) -> Tally:
 QUOTA: Final[Decider[Tally, QuotaCommand, QuotaFact, By]] = Decider(
     kind="quota",
     parts=("key",),
-    commands=(Book, Confirm, Decline, Cancel, Move),
+    commands=(Book, BookSeries, Confirm, Decline, Cancel, Move),
     facts=FACTS,
     state=Tally,
     initial=_initial,

@@ -1,102 +1,85 @@
-"""A recurring series: the same visit again and again, by the clocks of the place.
+"""A series: the same visit again and again, in one transaction. All of its bookings are made, or none.
 
-A rule is an RRULE of the calendar standard (RFC 5545), which dateutil unfolds in local time: ten o'clock stays ten
-o'clock when the clocks change. The bookings of a series are made in one transaction, all or none; or, before that,
-everybody is asked whether it would fit, and the dates that clash are reported.
+Everybody who takes part in any visit gets the whole series and works out which visits are its own. They are taken one
+after another, each on what the ones before it have left, so a series may come to the same day, or to the same quota, as
+often as there is room. From then on each booking goes its own way.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-from itertools import islice
-from typing import Final
+from typing import NamedTuple
 
-from dateutil.rrule import rrulestr
+import msgspec
 
-from actors.booking.asking import Parts, for_book, id_for
-from actors.booking.commands import Book
-from actors.decider import Refusal
-from events.calendar.quantum import day_start
-from events.calendar.zones import reached, reading
-from events.catalog import EventType
+from actors.booking.claims import Day
+from actors.booking.commands import Book, BookSeries
+from actors.booking.happened import imagined
+from actors.booking.limits import LIMITS
+from actors.booking.part import CHANGED, Answer, By, owns
+from actors.booking.plan import Plan, plan_of
+from actors.booking.taking import book
+from actors.decider import Decision, Refusal
 from events.clock import Instant
-from events.day import Wish
-
-OCCURRENCES_MAX: Final = 60
-"""Of one series: what one transaction may span, when each of them takes a day of its own."""
-SERIES_PARTIES_MAX: Final = 64
-"""What one transaction may span."""
-RULE_CHARACTERS_MAX: Final = 500
-AHEAD: Final = dt.timedelta(days=5 * 366)
-"""No rule is looked for visits further ahead than this."""
-_RULE: Final = re.compile(r"(?:RRULE:)?((?:[A-Z]+=[A-Z0-9,+-]+)(?:;[A-Z]+=[A-Z0-9,+-]+)*)", re.ASCII)
-_FREQUENCIES: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+from events.day import DayFact, day_actor, new_id
 
 
-def starts_of(rule: str, start: Instant, tz: str) -> list[Instant] | Refusal:
-    """When the visits of a series begin, the first at `start`. The rule has an end: `COUNT` or `UNTIL`."""
-    read = _RULE.fullmatch(rule)
-    if read is None or len(rule) > RULE_CHARACTERS_MAX:
-        return Refusal("bad_rule", f"{rule[:80]!r} is no recurrence rule such as FREQ=WEEKLY;COUNT=10")
-    said = dict(part.split("=", 1) for part in read[1].split(";"))
-    count = said.pop("COUNT", "")
-    if said.get("FREQ") not in _FREQUENCIES or said.get("INTERVAL", "1").strip("0") == "":
-        return Refusal("bad_rule", f"a series recurs by {', '.join(_FREQUENCIES)}, every once or more")
-    if not count and "UNTIL" not in said:
-        return Refusal("too_many_occurrences", "a series has an end: COUNT or UNTIL")
-    first = dt.datetime.fromtimestamp(reading(start, tz) / 1000, dt.UTC).replace(tzinfo=None)
-    try:
-        most = int(count) if count else OCCURRENCES_MAX + 1
-        shown = _unfolded(";".join(f"{name}={value}" for name, value in said.items()), first, most)
-        found = [reached(_shows(one), tz) for one in shown]
-    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:  # how dateutil says no
-        return Refusal("bad_rule", f"{rule[:80]!r} cannot be unfolded: {error}")
-    if (most > OCCURRENCES_MAX and len(found) > OCCURRENCES_MAX) or (count and most > OCCURRENCES_MAX):
-        return Refusal("too_many_occurrences", f"a series has at most {OCCURRENCES_MAX} visits")
-    if found[:1] != [start]:
-        return Refusal("bad_rule", "the first visit of the rule is not the one that it starts with")
-    return found
+class Visit(NamedTuple):
+    """One of a series: what it takes, and the booking as if it were asked for alone."""
+
+    plan: Plan
+    asked: Book
+
+    def owner(self, org: str) -> str:
+        return day_actor(org, *self.plan.owner)
 
 
-def _unfolded(rule: str, first: dt.datetime, most: int) -> list[dt.datetime]:
-    unfolded = rrulestr(rule, dtstart=first, ignoretz=True)
-    end = min(unfolded._until or first + AHEAD, first + AHEAD)  # noqa: SLF001  # it has no other name
-    return list(islice(unfolded.replace(until=end), min(most, OCCURRENCES_MAX + 1)))
+def visits_of(command: BookSeries, at: Instant, by: By) -> list[Visit] | Refusal:
+    """The visits of a series each of which may be booked; or what stands against one of them."""
+    starts = (command.wish.start, *command.again)
+    if len(starts) > LIMITS.visits_max:
+        return Refusal("too_many_occurrences", f"a series has at most {LIMITS.visits_max} visits")
+    if any(one >= then for one, then in zip(starts, command.again, strict=False)):
+        return Refusal("bad_series", "the visits of a series come one after another")
+    visits = []
+    for number, start in enumerate(starts, 1):
+        wish = msgspec.structs.replace(command.wish, start=start)
+        plan = plan_of(wish, at, by)
+        if isinstance(plan, Refusal):
+            return of_visit(number, plan)
+        id = new_id(*plan.owner, f"{command.series}-{number}")
+        asked = Book(
+            id, wish, command.session, "", command.booker, command.answers, command.token_hash, command.catalog
+        )  # fmt: skip
+        visits.append(Visit(plan, asked))
+    return visits
 
 
-def _shows(shown: dt.datetime) -> int:
-    return day_start(shown.date().isoformat()) + (shown.hour * 60 + shown.minute) * 60_000
+def book_series(day: Day, command: BookSeries, at: Instant, by: By) -> Answer:
+    """This day's part of every visit that has one here. Whoever owns any of the visits has to be there."""
+    visits = visits_of(command, at, by)
+    if isinstance(visits, Refusal):
+        return visits
+    here = (day.resource, day.date)
+    present = {*by.together, day_actor(day.org, *here)}
+    if not all(visit.owner(day.org) in present for visit in visits):
+        return CHANGED
+    facts: list[DayFact] = []
+    reply = None
+    for number, visit in enumerate(visits, 1):
+        if here not in visit.plan.parts:
+            continue
+        answer = book(imagined(day, facts, at) if facts else day, visit.asked, at, by)
+        if isinstance(answer, Refusal):
+            return of_visit(number, answer)
+        facts += answer.facts
+        reply = reply or answer.reply
+    if reply is None:
+        return Refusal("not_here", f"{day.resource} on {day.date} has no part in this")
+    first = visits[0].asked.booking
+    told = {"bookings": [visit.asked.booking for visit in visits], "status": reply["status"], "until": reply["until"]}
+    return Decision(tuple(facts), told if owns(day, first) else None)
 
 
-def wishes_of(wish: Wish, starts: list[Instant]) -> list[Wish]:
-    """The same wish at each of the starts."""
-    return [Wish(wish.event_type, start, wish.minutes, wish.items) for start in starts]
-
-
-def for_series(org: str, event_type: EventType, commands: list[Book]) -> Parts | Refusal:
-    """All bookings of a series together. Each day is asked one thing: two visits on one day are two series."""
-    parts: dict[str, Book] = {}
-    for command in commands:
-        asked = for_book(org, event_type, command)
-        if isinstance(asked, Refusal):
-            return asked
-        for actor, part in asked:
-            if actor in parts:
-                return Refusal("series_meets_itself", "two visits of the series want the same day, or the same quota")
-            assert isinstance(part, Book)
-            parts[actor] = part
-    if len(parts) > SERIES_PARTIES_MAX:
-        return Refusal("too_many_days", f"a series touches at most {SERIES_PARTIES_MAX} days of resources")
-    return tuple(parts.items())
-
-
-def commands_of(event_type: EventType, first: Book, wishes: list[Wish], token: str) -> list[Book]:
-    """A booking each, whose ids say that they belong together: `<token>-1`, `<token>-2`, …"""
-    return [
-        Book(
-            id_for(event_type, wish, f"{token}-{number}"), wish, first.session, "", first.booker, first.answers,
-            first.token_hash, first.catalog,
-        )
-        for number, wish in enumerate(wishes, 1)
-    ]  # fmt: skip
+def of_visit(number: int, refusal: Refusal) -> Refusal:
+    """The refusal of one visit is that of the series, and says which."""
+    return msgspec.structs.replace(refusal, detail=f"visit {number}: {refusal.detail}")

@@ -8,12 +8,10 @@ A day hears of a capacity that has grown when it is next asked for something, no
 
 from __future__ import annotations
 
-import msgspec
-
 from actors.booking.claims import OFFER, Day
 from actors.booking.commands import JoinStandby, LeaveStandby
 from actors.booking.eligibility import bad_booker, eligible
-from actors.booking.happened import evolve
+from actors.booking.happened import evolve, imagined
 from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By, share
 from actors.booking.room import due
@@ -64,9 +62,7 @@ def settled(day: Day, at: Instant, by: By) -> tuple[list[DayFact], Day]:
     facts: list[DayFact] = [StandbyPassed(units)] if units != day.capacity else []
     if not facts and next(due(day, at, by.leases), None) is None and not _offers(day, at, by):
         return [], day
-    after = msgspec.json.decode(msgspec.json.encode(day), type=Day)
-    for fact in facts:
-        after = evolve(after, fact, at)
+    after = imagined(day, facts, at)
     while news := [*due(after, at, by.leases)] or _offers(after, at, by):
         for fact in news:
             after = evolve(after, fact, at)

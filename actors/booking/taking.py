@@ -14,7 +14,6 @@ from actors.booking.lifecycle import first_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, CHANGED, Answer, By, apart, complete, owns, share, unknown
 from actors.booking.parties import quotas_of, slots_of
-from actors.booking.plan import plan_of
 from actors.booking.room import ends, has_lapsed, make_room
 from actors.decider import Decision, Refusal
 from events.calendar.offers import occupied
@@ -28,7 +27,6 @@ from events.day import (
     SlotsFreed,
     SlotsTaken,
     Status,
-    Wish,
     owner_of,
 )
 from events.names import is_identifier, kind_of
@@ -85,18 +83,6 @@ def _bad_marks(command: Book) -> Refusal | None:
     if command.token_hash and not _HASH.fullmatch(command.token_hash):
         return Refusal("bad_token_hash", "a management token is kept as the 64 hexadecimal digits of its SHA-256")
     return None
-
-
-def would_fit(day: Day, wish: Wish, session: str, at: Instant, by: By) -> Answer:
-    """Whether a booking would be refused here, and why."""
-    plan = plan_of(wish, at, by)
-    if isinstance(plan, Refusal):
-        return Decision(reply={"fits": False, "why": plan})
-    slots = plan.parts.get((day.resource, day.date))
-    if slots is None:
-        return Refusal("not_here", f"{day.resource} on {day.date} has no part in this")
-    made = make_room(day, slots, session, at, by)
-    return Decision(reply={"fits": False, "why": made} if isinstance(made, Refusal) else {"fits": True})
 
 
 def move(day: Day, command: Move, at: Instant, by: By) -> Answer:

@@ -8,9 +8,10 @@ from random import Random
 
 import msgspec
 
-from actors.booking.asking import for_book, for_booking, for_hold, for_move, id_for
+from actors.booking.asking import for_book, for_booking, for_hold, for_move, for_series, id_for
 from actors.booking.commands import (
     Book,
+    BookSeries,
     Cancel,
     Confirm,
     JoinStandby,
@@ -19,9 +20,8 @@ from actors.booking.commands import (
     PlaceHold,
     ShowBooking,
     ShowDay,
-    WouldFit,
 )
-from actors.booking.series import commands_of, for_series, starts_of, wishes_of
+from actors.booking.recurrence import starts_of
 from actors.catalog import Link, PutEventType, PutResource
 from actors.decider import Refusal
 from actors.kinds import KINDS
@@ -189,21 +189,23 @@ class TestSeries:
             start = tomorrow(house)
             starts = starts_of("FREQ=WEEKLY;COUNT=4", start, "UTC")
             assert not isinstance(starts, Refusal)
-            wishes = wishes_of(wish(start), starts)
-            parts = for_series("demo", VISIT, commands_of(VISIT, Book("", wish(start)), wishes, "s-1"))
-            assert not isinstance(parts, Refusal)
+            twice = (starts[1] + 3 * HOUR_MS,)
+            command = BookSeries("s-1", wish(start), tuple(sorted((*starts[1:], *twice))))
+            parts = for_series("demo", VISIT, command)
+            assert not isinstance(parts, Refusal) and len(parts) == 4
             other = wish(start + 14 * DAY_MS)
             assert isinstance(await book(sender, other, "b-1"), Accepted)
-            asked = zip(parts, wishes, strict=True)
-            fits = [accepted(await sender.send(actor, WouldFit(one))).reply["fits"] for (actor, _), one in asked]
-            assert fits == [True, True, False, True]
             told = await sender.transact(parts, within_ms=20_000)
-            assert isinstance(told, Refusal) and told.code == "taken"
+            assert isinstance(told, Refusal) and told.code == "taken" and "visit 4:" in told.detail
             assert [sum(await used(sender, "studio", date_of(one))) for one in starts] == [0, 0, 4, 0]
             blocking = await shown(sender, id_for(VISIT, other, "b-1"))
             await sender.transact(for_booking("demo", blocking, Cancel(blocking.id)))
-            accepted(await sender.transact(parts, within_ms=20_000))
-            assert [sum(await used(sender, "studio", date_of(one))) for one in starts] == [4, 4, 4, 4]
+            reply = accepted(await sender.transact(parts, within_ms=20_000)).reply[parts[0][0]]
+            assert [sum(await used(sender, "studio", date_of(one))) for one in starts] == [4, 8, 4, 4]
+            for id in reply["bookings"]:
+                one = await shown(sender, id)
+                accepted(await sender.transact(for_booking("demo", one, Cancel(id))))
+            assert [sum(await used(sender, "studio", date_of(one))) for one in starts] == [0, 0, 0, 0]
 
 
 class TestStandby:

@@ -16,12 +16,15 @@ from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 
+from msgspec.structs import replace as replace_fields
+
 from actors.booking import lifecycle, standby
-from actors.booking.asking import for_booking, for_hold, for_move, id_for
+from actors.booking.asking import for_booking, for_hold, for_move, for_series, id_for
 from actors.booking.changing import hashed
 from actors.booking.commands import (
     BlockSlots,
     Book,
+    BookSeries,
     Cancel,
     Confirm,
     Decline,
@@ -166,6 +169,7 @@ class BookingTraffic:
             self._decline: 3,
             self._cancel: dice.choice((8, 25)),
             self._move: dice.choice((5, 15)),
+            self._repeat: dice.choice((0, 3)),
             self._stand_by: dice.choice((0, 6)),
             self._block: 1,
             self._resize: 2,
@@ -283,6 +287,24 @@ class BookingTraffic:
         self._bookings.append(Booking(id, wish, span, "confirmed", session))
         book = Book(id, wish, session, hold, token_hash=hashed(TOKEN), catalog=1)
         return tuple((actor, book) for actor in days_of(ORG, wish.items, span))
+
+    def _repeat(self, dice: Random) -> tuple[Part, ...]:
+        """The same a few times, on one day or on several."""
+        wish = self._any_wish(dice)
+        event_type = EVENT_TYPES[wish.event_type]
+        apart = dice.choice((HOUR_MS, 3 * HOUR_MS, DAY_MS))
+        again = tuple(wish.start + number * apart for number in range(1, dice.choice((2, 3))))
+        series = BookSeries(f"r{self._count}", wish, again, self._session(dice), token_hash=hashed(TOKEN), catalog=1)
+        parts = for_series(ORG, event_type, series)
+        assert not isinstance(parts, Refusal)
+        if not {actor for actor, _ in parts} <= {*self.actors}:
+            return ()  # it would lead out of these days
+        for number, start in enumerate((wish.start, *again), 1):
+            visit = replace_fields(wish, start=start)
+            id = id_for(event_type, visit, f"{series.series}-{number}")
+            span = occupied(event_type, start, wish.minutes)
+            self._bookings.append(Booking(id, visit, span, "confirmed", series.session))
+        return parts
 
     def _some_booking(self, dice: Random) -> Booking | None:
         """One of the newest, mostly: it may still be there."""

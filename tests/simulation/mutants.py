@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from actors.booking import changing, holding, part, room, taking
+from actors.booking import changing, holding, part, room, series, taking
 from actors.booking import day as day_module
 from actors.booking.claims import Day, Hold, Taken
 from actors.booking.part import Answer
@@ -273,6 +273,11 @@ def _heartbeats_unheard() -> AbstractContextManager[None]:
     return _replacing((day_module, "keep_hold", deaf))()
 
 
+def _visits_unaware() -> AbstractContextManager[None]:
+    """Each visit of a series is taken as if the ones before it were not there."""
+    return _replacing((series, "imagined", lambda day, *_: day))()
+
+
 _ONE_WRITER: Final = ("law 6, one writer wins", "law 10, chained")
 _ONCE: Final = ("law 7, once",)
 _NO_DOUBLE: Final = ("law 1, no double booking",)
@@ -299,6 +304,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "converted-unchecked": Mutant(_converted_unchecked, _NO_DOUBLE, traffic="booking"),
     "freed-twice": Mutant(_freed_twice, _NO_DOUBLE, traffic="booking"),
     "converted-expires": Mutant(_converted_expires, _NO_DOUBLE, traffic="booking"),
+    "visits-unaware": Mutant(_visits_unaware, _NO_DOUBLE, traffic="booking"),
     "nobody-missing": Mutant(_nobody_missing, ("law 2, bookings are whole",), traffic="booking"),
     "heartbeats-unheard": Mutant(_heartbeats_unheard, ("holds stand",), ("read_slow",), traffic="booking"),
 }

@@ -8,7 +8,7 @@ import pytest
 from actors.booking.commands import Book, Cancel, JoinStandby, KeepHold, Move, PlaceHold
 from actors.booking.day import DAY
 from actors.booking.quota import QUOTA
-from actors.booking.series import starts_of
+from actors.booking.recurrence import starts_of
 from actors.decider import Refusal, Tick
 from actors.specification import given
 from events.calendar.quantum import Span
