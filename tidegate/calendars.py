@@ -18,6 +18,7 @@ from events.calendar.quantum import MINUTE_MS
 from events.catalog import Catalog
 from events.clock import Instant
 from events.day import Booking, Status
+from projections.questions import Row
 
 _ADDRESS: Final = "@+!$'*-._~"
 """What stands in the address of a mailto: as it is."""
@@ -35,7 +36,7 @@ STATUSES: Final[Mapping[Status, str]] = {
 
 
 def calendar_of(
-    org: str, bookings: Iterable[Booking], catalog: Catalog, now: Instant, *, name: str = "", reveal: bool = False
+    org: str, bookings: Iterable[Booking | Row], catalog: Catalog, now: Instant, *, name: str = "", reveal: bool = False
 ) -> bytes:
     """A file with all of these bookings. `name` is what a calendar that follows it is called."""
     calendar = Calendar()
@@ -50,7 +51,7 @@ def calendar_of(
     return written
 
 
-def _event(org: str, booking: Booking, catalog: Catalog, now: Instant, reveal: bool) -> Event:
+def _event(org: str, booking: Booking | Row, catalog: Catalog, now: Instant, reveal: bool) -> Event:
     wish, status = booking.wish, STATUSES[booking.status]
     event_type = catalog.event_types.get(wish.event_type)
     title = event_type.title if event_type is not None else wish.event_type

@@ -120,7 +120,8 @@ async def test_the_tour(tmp_path: Path) -> None:
             assert (await told(watching, "BookingMade")).startswith("12:00–13:30 booked, confirmed: session with west")
             id, token = booked["booking"], booked["token"]
             assert (await states(tmp_path))["12:00"] == "full"
-            assert "Ann" not in (await plain(tmp_path, "show", id)).out
+            shown = await plain(tmp_path, "show", id)
+            assert shown.code == 0 and "answer project" in shown.out and "Ann" not in shown.out
             assert "Ann Lee, a@b.c" in (await plain(tmp_path, "show", id, "--reveal")).out
             moved = await booking(tmp_path, "reschedule", id, "--start", "+3 13:00", "--token", token)
             assert (moved["version"], moved["start"][11:16]) == (1, "13:00")
@@ -170,8 +171,34 @@ async def test_blocks_lines_and_calendar_files(tmp_path: Path) -> None:
             f"{first['booking']}@mine": "CANCELLED",
             f"{second['booking']}@mine": "CONFIRMED",
         }
-        assert "ann@example.org" not in (await plain(tmp_path, "ics", first["booking"])).out
+        written = await plain(tmp_path, "ics", first["booking"])
+        assert written.code == 0 and "ann@example.org" not in written.out
         assert "ann@example.org" in (await plain(tmp_path, "ics", first["booking"], "--reveal")).out
+
+
+async def test_a_series_is_booked_whole(tmp_path: Path) -> None:
+    """Or the dates that clash are told, before and when it is asked for; without them it is booked, each visit by its
+    own id."""
+    async with up(tmp_path, *PROCESS, "--hosts", "1"):
+        await set_up(tmp_path)
+        answered = ("--answer", "project=x")
+        taken = await booking(tmp_path, "book", "session", "west", "--start", "+4 12:00", *answered)
+        asked = ("series", "session", "west", "--start", "+3 12:00", "--rule", "FREQ=DAILY;COUNT=3")
+        checked = await tidegate(tmp_path, "booking", *asked, "--check", *MINE, "--json")
+        assert checked.code == 1
+        assert [one["fits"] for one in checked.data] == [True, False, True]
+        date = taken["start"][:10]
+        ended = await plain(tmp_path, *asked, *answered)
+        assert ended.code == 1 and "refused[taken]" in ended.err and "visit 2" in ended.err
+        assert [line.split()[-5] for line in ended.out.splitlines() if "it is taken" in line] == ["no"]
+        assert set((await states(tmp_path)).values()) == {"free"}
+        made = await booking(tmp_path, *asked, *answered, "--except", date)
+        assert [one["start"][:10] == date for one in made["visits"]] == [False, False]
+        assert (await states(tmp_path, "+5"))["12:00"] == "full"
+        token, (first, second) = made["token"], made["visits"]
+        assert (await booking(tmp_path, "cancel", first["booking"], "--token", token))["status"] == "cancelled"
+        shown = await booking(tmp_path, "show", second["booking"])
+        assert (shown["status"], list(shown["answers"])) == ("confirmed", ["project"])
 
 
 async def test_a_demo_is_there_once_it_was_asked_for(tmp_path: Path) -> None:

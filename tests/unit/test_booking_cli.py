@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from events.calendar.quantum import Span, day_start
 from events.catalog import Catalog, EventType, Quota, Resource
 from events.day import Item
 from tidegate import logs
@@ -20,7 +21,7 @@ from tidegate.cli.booking import booking_app
 from tidegate.cli.booking.closing import _span
 from tidegate.cli.booking.common import BadWish, Wanted, pairs, wanted
 from tidegate.cli.booking.creating import limits_from
-from tidegate.cli.booking.looking import utc_dates
+from tidegate.cli.booking.looking import local_dates
 from tidegate.cli.booking.taking import _book_line
 from tidegate.refused import Refused
 
@@ -113,10 +114,12 @@ def test_a_block_is_a_day_or_from_here_to_there() -> None:
             _span(*wrong, NOW, "UTC")
 
 
-def test_local_dates_are_asked_for_by_the_utc_dates_that_they_touch() -> None:
-    """One more than there are, away from Greenwich."""
-    assert utc_dates("2026-12-07", 2, NOW, "UTC") == ["2026-12-07", "2026-12-08"]
-    assert utc_dates("2026-12-07", 1, NOW, "Europe/Berlin") == ["2026-12-06", "2026-12-07"]
+def test_local_dates_are_those_of_the_clocks_on_the_wall() -> None:
+    """From midnight to midnight there; a day on which the clocks change has another length."""
+    hour_ms = 3_600_000
+    assert local_dates("2026-12-07", 2, NOW, "UTC") == Span(day_start("2026-12-07"), day_start("2026-12-09"))
+    there = local_dates("2027-03-28", 1, NOW, "Europe/Berlin")
+    assert (there.start, there.end - there.start) == (day_start("2027-03-28") - hour_ms, 23 * hour_ms)
 
 
 def test_where_nothing_runs_everybody_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,21 +12,41 @@ from actors.booking.asking import for_booking
 from actors.booking.commands import Cancel
 from actors.catalog import PutResource
 from actors.runtime.in_process import System, in_memory
-from events.calendar.quantum import DAY_MS, date_of
+from events.calendar.quantum import DAY_MS, Span
 from events.clock import Instant, system_clock
+from events.log import EventLog
+from projections.answering import Answering
+from projections.models import ReadModels
 from tidegate.asking import Asking
 from tidegate.demo import Filled, NotEmpty, fill, is_wanted
 
 
 @asynccontextmanager
 async def organisation(system: System, later_ms: int = 0) -> AsyncIterator[Asking]:
-    async def log() -> object:
+    """As the command line has it: hosts, and read models that answer."""
+
+    async def log() -> EventLog:
         return system.log
 
     def clock() -> Instant:
         return system_clock() + later_ms
 
-    yield Asking("mine", system.sender, log, clock)  # type: ignore[arg-type]  # it is a log
+    models = ReadModels(system.log, system.shelf, clock)
+    answering = Answering(system.bus, models)
+    await models.projector.start()
+    folding = asyncio.create_task(models.projector.run())
+    await answering.start()
+    try:
+        yield Asking("mine", system.bus, system.sender, log, clock)
+    finally:
+        await answering.stop()
+        folding.cancel()
+        await asyncio.gather(folding, return_exceptions=True)
+
+
+def weeks() -> Span:
+    """As long as the demo has bookings."""
+    return Span(system_clock() - DAY_MS, system_clock() + 20 * DAY_MS)
 
 
 async def test_filled_again_changes_nothing() -> None:
@@ -50,8 +71,7 @@ async def test_it_has_something_of_everything() -> None:
         catalog = await asking.catalog()
         assert {one.time_zone for one in catalog.schedules.values()} == {"Europe/Berlin", "Europe/Lisbon"}
         assert (catalog.active["mics"].capacity, catalog.active["mics"].standalone) == (4, False)
-        dates = [date_of(system_clock() + number * DAY_MS) for number in range(-1, 20)]
-        found = {one.id: one for resource in catalog.active for one in await asking.bookings(resource, dates)}
+        found = {one.id: one for resource in catalog.active for one in await asking.bookings(resource, weeks())}
         assert len(found) == filled.bookings
         assert {"confirmed", "pending"} <= {one.status for one in found.values()}
         assert any(item.resource == "mics" for one in found.values() for item in one.wish.items)
@@ -65,8 +85,8 @@ async def test_what_somebody_changed_since_stays_so() -> None:
         await fill(asking)
         south = (await asking.catalog()).active["studio-south"]
         await asking.of_catalog(PutResource("studio-south", south.time_zone, capacity=3))
-        dates = [date_of(system_clock() + number * DAY_MS) for number in range(20)]
-        mine = next(one for one in await asking.bookings("meeting-room", dates) if one.status == "confirmed")
+        listed = await asking.bookings("meeting-room", weeks())
+        mine = await asking.booking(next(one.id for one in listed if one.status == "confirmed"))
         await asking.together(for_booking("mine", mine, Cancel(mine.id)))
         assert (await fill(asking)).new == 0
         assert (await asking.catalog()).active["studio-south"].capacity == 3

@@ -9,6 +9,7 @@ from tidegate.cli.booking.closing import block, standby, unblock
 from tidegate.cli.booking.creating import event_type, link, resource, schedule, shrink
 from tidegate.cli.booking.files import feed, ics
 from tidegate.cli.booking.looking import list_, month, show, slots
+from tidegate.cli.booking.repeating import series
 from tidegate.cli.booking.taking import book, hold
 from tidegate.cli.booking.watching import watch
 from tidegate.cli.shared import add
@@ -24,7 +25,7 @@ booking_app.add_typer(create_app)
 add(booking_app, list_, "list")
 for looking in (slots, month, show):
     add(booking_app, looking)
-for taking in (hold, book, confirm, decline, cancel, reschedule, complete, no_show):
+for taking in (hold, book, series, confirm, decline, cancel, reschedule, complete, no_show):
     add(booking_app, taking)
 for closing in (shrink, block, unblock, standby, watch, ics, feed):
     add(booking_app, closing)

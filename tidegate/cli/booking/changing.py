@@ -15,10 +15,12 @@ from tidegate.cli.booking.common import (
     StartOption,
     TokenOption,
     TzOption,
-    booking_when,
+    bookable,
     done,
     items_shown,
+    minutes_of,
     wish_data,
+    wish_when,
     zone_of,
 )
 from tidegate.cli.shared import Invocation
@@ -85,7 +87,6 @@ async def reschedule(
     from actors.booking.asking import for_move
     from actors.booking.commands import Move
     from tidegate.asking import opened
-    from tidegate.slots import bookable, minutes_of
 
     async with opened(call.settings) as asking:
         catalog = await asking.catalog()
@@ -102,7 +103,7 @@ async def reschedule(
         found = await asking.booking(booking)
     clocks = zone_of(catalog, found.wish.items[0].resource, tz)
     data = {"booking": booking, "status": found.status, "version": found.version, **wish_data(found.wish, clocks)}
-    when = f"{booking_when(found, clocks)} ({clocks})"
+    when = f"{wish_when(found.wish, clocks)} ({clocks})"
     done(call, data, f"moved: {items_shown(found.wish.items)}", booking=booking, when=when)
 
 

@@ -6,19 +6,21 @@ from collections.abc import Iterable, Mapping
 from secrets import token_hex
 from typing import Annotated, Any, Final, TypeAlias
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from actors.decider import Refusal
 from events.calendar.quantum import MINUTE_MS
 from events.calendar.zones import zone
-from events.catalog import Catalog, EventType
+from events.catalog import Catalog, EventType, Resource
 from events.clock import Instant
-from events.day import Booking, Item, Wish
-from events.errors import TidegateError
+from events.day import Item, Status, Wish
+from events.errors import TidegateError, UnknownOutcome
 from tidegate.cli.shared import Invocation
 from tidegate.local_time import instant_from, local_iso, range_shown
-from tidegate.slots import bookable, minutes_of
+from tidegate.refused import Refused
 
 EventTypeArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="EVENT_TYPE", help="Its slug, as `list` shows it.")
@@ -45,11 +47,23 @@ TokenOption: TypeAlias = Annotated[
 ReasonOption: TypeAlias = Annotated[str, typer.Option("--reason", help="In words; shown to whoever may see it.")]
 NameOption: TypeAlias = Annotated[str, typer.Option("--name", help="Whom it is for.")]
 EmailOption: TypeAlias = Annotated[str, typer.Option("--email", help="Their address.")]
+AnswerOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--answer", metavar="QUESTION=ANSWER", help="May be repeated.")
+]
+SessionOption: TypeAlias = Annotated[
+    str | None, typer.Option("--session", help="Who holds it; a new one if none. Its own holds never stand in its way.")
+]
 PhoneOption: TypeAlias = Annotated[str, typer.Option("--phone", help="Their telephone number.")]
 
-_FOLDED: Final = frozenset({"name", "title", "booked by", "books", "items", "open", "rules"})
+_FOLDED: Final = frozenset({"what stands against it", "name", "title", "booked by", "books", "items", "open", "rules"})
 """Columns that may take several lines; ids and times are there to be copied."""
 SESSION_BYTES: Final = 6
+
+
+class BookingUnknown(UnknownOutcome):
+    """It was asked for, and nothing is known of it."""
+
+    next_step = "look whether it is there, `tidegate booking list bookings`, before you ask again"
 
 
 class BadWish(TidegateError):
@@ -69,7 +83,11 @@ class Wanted:
 
     @property
     def when(self) -> str:
-        return range_shown(self.wish.start, self.wish.start + self.wish.minutes * MINUTE_MS, self.tz)
+        return wish_when(self.wish, self.tz)
+
+    def wish_at(self, start: Instant) -> Wish:
+        """The same at another time."""
+        return msgspec.structs.replace(self.wish, start=start)
 
 
 def wanted(
@@ -89,6 +107,26 @@ def wanted(
     items = (Item(resource, units), *(_item(text) for text in along))
     wish = Wish(way.slug, instant_from(start, now, clocks), minutes_of(way, duration), items)
     return Wanted(way, wish, clocks)
+
+
+def bookable(catalog: Catalog, event_type: str, resource: str) -> tuple[EventType, Resource]:
+    """Both, if the one can be booked by the other; refused as a day would."""
+    found, way = catalog.active.get(resource), catalog.event_types.get(event_type)
+    if way is None:
+        raise Refused(Refusal("unknown_event_type", f"there is no event type {event_type!r}"))
+    if found is None:
+        raise Refused(Refusal("unknown_resource", f"there is no resource {resource!r}, or it is out of use"))
+    if not catalog.linked(event_type, resource):
+        raise Refused(Refusal("not_linked", f"{resource!r} cannot be booked by {event_type!r}"))
+    return way, found
+
+
+def minutes_of(event_type: EventType, asked: int | None) -> int:
+    """The duration that was asked for, if there is one; else the first."""
+    if asked is not None and asked not in event_type.durations:
+        lengths = ", ".join(map(str, event_type.durations))
+        raise Refused(Refusal("wrong_duration", f"{event_type.slug} takes {lengths} minutes, not {asked}"))
+    return event_type.durations[0] if asked is None else asked
 
 
 def _item(text: str) -> Item:
@@ -124,8 +162,15 @@ def zone_of(catalog: Catalog, resource: str, tz: str | None) -> str:
     return zone(tz) if tz else found.time_zone if found is not None else "UTC"
 
 
-def booking_when(booking: Booking, tz: str) -> str:
-    return range_shown(booking.wish.start, booking.wish.start + booking.wish.minutes * MINUTE_MS, tz)
+def wish_when(wish: Wish, tz: str) -> str:
+    return range_shown(wish.start, wish.start + wish.minutes * MINUTE_MS, tz)
+
+
+def lapses(status: Status, until: Instant | None, tz: str) -> dict[str, str]:
+    """A row that says when a booking lapses, and what keeps it from that; none if it does not."""
+    if until is None:
+        return {}
+    return {"lapses": f"{local_iso(until, tz)} unless it is {'confirmed' if status == 'provisional' else 'approved'}"}
 
 
 def wish_data(wish: Wish, tz: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from events.errors import TidegateError
 from tidegate.cli.booking.common import BookingArgument, ResourceArgument, zone_of
-from tidegate.cli.booking.looking import DAYS_MAX, utc_dates
+from tidegate.cli.booking.looking import DAYS_MAX, local_dates
 from tidegate.cli.shared import Invocation
 
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not to the terminal.")]
@@ -57,7 +57,7 @@ async def feed(
 
     async with opened(call.settings) as asking:
         catalog, now = await asking.catalog(), asking.clock()
-        found = await asking.bookings(resource, utc_dates(since, days, now, zone_of(catalog, resource, None)))
+        found = await asking.bookings(resource, local_dates(since, days, now, zone_of(catalog, resource, None)))
         known = catalog.active.get(resource) or catalog.retired.get(resource)
         name = known.name if known is not None else resource
         _give(call, calendar_of(asking.org, found, catalog, now, name=name, reveal=reveal), out, len(found))

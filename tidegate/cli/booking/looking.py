@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,17 +10,20 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from events.calendar.quantum import Span
 from tidegate.cli.booking.common import (
     BookingArgument,
     DurationOption,
     EventTypeArgument,
     ResourceArgument,
     TzOption,
-    booking_when,
+    bookable,
     done,
     items_shown,
+    minutes_of,
     plain_table,
     wish_data,
+    wish_when,
     zone_of,
 )
 from tidegate.cli.shared import Invocation
@@ -55,14 +59,14 @@ async def list_(
             _list_catalog(call, catalog, what)
             return
         clocks = zone_of(catalog, resource, tz)
-        found = await asking.bookings(resource, utc_dates(since, days, asking.clock(), clocks))
+        found = await asking.bookings(resource, local_dates(since, days, asking.clock(), clocks))
     if call.json:
         call.answer([_booking_data(one, clocks, reveal=reveal) for one in found])
         return
     table = plain_table("when", "what", "items", "status", "id")
     for one in found:
         style = BOOKING_COLOURS.get(one.status, "dim")
-        row = (booking_when(one, clocks), one.wish.event_type, items_shown(one.wish.items))
+        row = (wish_when(one.wish, clocks), one.wish.event_type, items_shown(one.wish.items))
         table.add_row(*row, Text(one.status, style), one.id)
     call.out.print(table if found else f"nothing is booked of {resource}", soft_wrap=not found)
 
@@ -82,18 +86,17 @@ async def slots(
     What is held may be free again in seconds; what is full is booked, or out of use.
     """
     from events.calendar.zones import zone
+    from projections.questions import DaySlots, Slot
     from tidegate.asking import opened
     from tidegate.local_time import clock, date_from, local_iso
-    from tidegate.slots import bookable, dates_of, judged, minutes_of, offered
 
     async with opened(call.settings) as asking:
-        catalog, now = await asking.catalog(), asking.clock()
-        way, found = bookable(catalog, event_type, resource)
-        minutes, clocks = minutes_of(way, duration), zone(tz or found.time_zone)
-        day = date_from(date, now, clocks)
-        starts = offered(catalog, way, found, minutes, day, clocks, now)
-        rooms = await asking.rooms(resource, dates_of(way, starts, minutes))
-        seen = judged(way, found, starts, minutes, await asking.with_holds(resource, rooms))
+        way, found = bookable(await asking.catalog(), event_type, resource)
+        clocks, minutes = zone(tz or found.time_zone), minutes_of(way, duration)
+        day = date_from(date, asking.clock(), clocks)
+        seen: tuple[Slot, ...] = await asking.look(
+            DaySlots(org=asking.org, event_type=event_type, resource=resource, date=day, minutes=minutes, tz=clocks)
+        )
     if call.json:
         call.answer(
             [
@@ -101,7 +104,7 @@ async def slots(
                     "start": local_iso(one.start, clocks),
                     "end": local_iso(one.end, clocks),
                     "state": one.state,
-                    "units_left": one.left,
+                    "units_left": one.units,
                 }
                 for one in seen
             ]
@@ -114,7 +117,7 @@ async def slots(
     call.out.print(f"[dim]{escape(resource)} on {day}, {clocks}, {minutes} minutes[/]", soft_wrap=True)
     for one in seen:
         table.add_row(
-            clock(one.start, clocks), clock(one.end, clocks), Text(one.state, COLOURS[one.state]), str(one.left)
+            clock(one.start, clocks), clock(one.end, clocks), Text(one.state, COLOURS[one.state]), str(one.units)
         )
     call.out.print(table)
 
@@ -131,27 +134,22 @@ async def month(
 
     For example: tidegate booking month session studio-north --month 2026-12
     """
-    from events.calendar.zones import local_date, local_month_dates, zone
+    from events.calendar.zones import local_date, zone
+    from projections.questions import Month
     from tidegate.asking import opened
-    from tidegate.slots import bookable, dates_of, judged, minutes_of, offered
 
     async with opened(call.settings) as asking:
-        catalog, now = await asking.catalog(), asking.clock()
-        way, found = bookable(catalog, event_type, resource)
-        minutes, clocks = minutes_of(way, duration), zone(tz or found.time_zone)
-        dates = local_month_dates(month or local_date(now, clocks)[:7], clocks)
-        starts = {date: offered(catalog, way, found, minutes, date, clocks, now) for date in dates}
-        every = [start for some in starts.values() for start in some]
-        rooms = await asking.rooms(resource, dates_of(way, every, minutes))
-    free = {
-        date: sum(one.state == "free" for one in judged(way, found, some, minutes, rooms))
-        for date, some in starts.items()
-    }
+        way, found = bookable(await asking.catalog(), event_type, resource)
+        clocks, minutes = zone(tz or found.time_zone), minutes_of(way, duration)
+        asked = month or local_date(asking.clock(), clocks)[:7]
+        free: dict[str, bool] = await asking.look(
+            Month(org=asking.org, event_type=event_type, resource=resource, month=asked, minutes=minutes, tz=clocks)
+        )
     if call.json:
-        call.answer({date: count > 0 for date, count in free.items()})
+        call.answer(free)
         return
     call.out.print(_sheet(free))
-    call.out.print(f"[dim]free starts of {minutes} minutes; · is none; {clocks}[/]")
+    call.out.print(f"[dim]● has a free start for {minutes} minutes; {clocks}[/]")
 
 
 async def show(call: Invocation, booking: BookingArgument, tz: TzOption = None, reveal: RevealOption = False) -> None:
@@ -168,7 +166,7 @@ async def show(call: Invocation, booking: BookingArgument, tz: TzOption = None, 
     rows = {
         "booking": found.id,
         "what": f"{found.wish.event_type}: {items_shown(found.wish.items)}",
-        "when": f"{booking_when(found, clocks)} ({clocks})",
+        "when": f"{wish_when(found.wish, clocks)} ({clocks})",
         "booker": ", ".join(filter(None, data["booker"].values())) or "–",
         "moved": f"{found.version} times" if found.version else "never",
     }
@@ -216,34 +214,37 @@ def _booking_data(booking: Any, tz: str, *, reveal: bool) -> dict[str, Any]:
     from tidegate.local_time import local_iso
 
     plain = msgspec.to_builtins(booking) if reveal else redacted(booking)
-    kept = {name: plain[name] for name in ("id", "status", "version", "session", "booker", "answers", "reason")}
+    kept = {
+        name: plain[name]
+        for name in ("id", "status", "version", "session", "booker", "answers", "reason")
+        if name in plain
+    }
     until = None if booking.until is None else local_iso(booking.until, tz)
     return kept | wish_data(booking.wish, tz) | {"created_at": local_iso(booking.created_at, tz), "until": until}
 
 
-def utc_dates(since: str, days: int, now: int, tz: str) -> list[str]:
-    """The UTC dates that so many local ones touch."""
-    from events.calendar.quantum import Span, date_of_day, day_number, shares
+def local_dates(since: str, days: int, now: int, tz: str) -> Span:
+    """So many days by the clocks of a zone."""
+    from events.calendar.quantum import date_of_day, day_number
     from events.calendar.zones import local_day_span
     from tidegate.local_time import date_from
 
     first = day_number(date_from(since, now, tz))
-    start = local_day_span(date_of_day(first), tz).start
-    end = local_day_span(date_of_day(first + days - 1), tz).end
-    return [share.date for share in shares(Span(start, end))]
+    last = local_day_span(date_of_day(first + days - 1), tz)
+    return Span(local_day_span(date_of_day(first), tz).start, last.end)
 
 
-def _sheet(free: dict[str, int]) -> Any:
-    """Weeks from Monday, each date with its free starts."""
+def _sheet(free: Mapping[str, bool]) -> Any:
+    """Weeks from Monday, the free dates marked."""
     from events.calendar.quantum import day_number
     from events.catalog import WEEKDAYS
 
     table = plain_table(*(day.title() for day in WEEKDAYS))
     cells: list[Text] = []
-    for date, count in free.items():
+    for date, has_room in free.items():
         if not cells:
             cells = [Text()] * ((day_number(date) + 3) % 7)
-        cells.append(Text(f"{int(date[-2:]):>2} {count or '·':<3}", "green" if count else "dim"))
+        cells.append(Text(f"{int(date[-2:]):>2} {'●' if has_room else '·'}", "green" if has_room else "dim"))
     for start in range(0, len(cells), 7):
         table.add_row(*cells[start : start + 7])
     return table

@@ -10,12 +10,15 @@ import typer
 
 from events.errors import UnknownOutcome
 from tidegate.cli.booking.common import (
+    AnswerOption,
+    BookingUnknown,
     DurationOption,
     EmailOption,
     EventTypeArgument,
     NameOption,
     PhoneOption,
     ResourceArgument,
+    SessionOption,
     StartOption,
     TzOption,
     UnitsOption,
@@ -23,6 +26,7 @@ from tidegate.cli.booking.common import (
     WithOption,
     done,
     items_shown,
+    lapses,
     new_token,
     pairs,
     wanted,
@@ -32,16 +36,7 @@ from tidegate.cli.shared import Invocation, cancelled_by_interrupt
 from tidegate.local_time import local_iso, second
 from tidegate.refused import Refused
 
-SessionOption = Annotated[
-    str | None, typer.Option("--session", help="Who holds it; a new one if none. Its own holds never stand in its way.")
-]
 _BEATS_PER_PERIOD: Final = 3
-
-
-class BookingUnknown(UnknownOutcome):
-    """It was asked for, and nothing is known of it."""
-
-    next_step = "look whether it is there, `tidegate booking show` with that id, before you ask again"
 
 
 async def hold(
@@ -123,9 +118,7 @@ async def book(
     name: NameOption = "",
     email: EmailOption = "",
     phone: PhoneOption = "",
-    answer: Annotated[
-        list[str] | None, typer.Option("--answer", metavar="QUESTION=ANSWER", help="May be repeated.")
-    ] = None,
+    answer: AnswerOption = None,
     hold: Annotated[str, typer.Option("--hold", help="A hold that turns into it; with its --session.")] = "",
     session: SessionOption = None,
     tz: TzOption = None,
@@ -171,11 +164,7 @@ async def book(
             raise BookingUnknown(f"nothing is known of the booking {id}, token {token}: {error}") from error
     status, until = answered.reply["status"], answered.reply["until"]
     data = {"booking": id, "token": token, "status": status, "until": until and local_iso(until, want.tz)}
-    rows = {"booking": id, "token": token, "when": f"{want.when} ({want.tz})"}
-    if until is not None:
-        rows["lapses"] = (
-            f"{local_iso(until, want.tz)} unless it is {'confirmed' if status == 'provisional' else 'approved'}"
-        )
+    rows = {"booking": id, "token": token, "when": f"{want.when} ({want.tz})"} | lapses(status, until, want.tz)
     done(call, data | wish_data(want.wish, want.tz), f"{status}: {items_shown(want.wish.items)}", **rows)
 
 
