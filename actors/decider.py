@@ -30,7 +30,7 @@ def _snake(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-class Command(msgspec.Struct, frozen=True, tag_field="command", tag=_snake, forbid_unknown_fields=True):
+class Command(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag=_snake, forbid_unknown_fields=True):
     """Base of all commands: imperative, frozen, typed. `PutResource` is written `{"command": "put_resource", …}`."""
 
 
@@ -45,7 +45,7 @@ class Tick(Command, frozen=True):
 TICK = Tick()
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """The rule that stands against a command: a stable `code`, a sentence, and whose fault it is."""
 
     code: str
@@ -60,7 +60,7 @@ F = TypeVar("F", bound=Fact)
 P = TypeVar("P")
 
 
-class Decision(msgspec.Struct, Generic[F], frozen=True):
+class Decision(msgspec.Struct, Generic[F], frozen=True, gc=False):
     """What becomes true, and what the asker is told. Without facts nothing is written: the command was a question.
 
     `leases` are kept alive until so long, in the memory of the host alone (see `Leases`).

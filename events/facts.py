@@ -27,7 +27,9 @@ Personal: TypeAlias = Annotated[str, msgspec.Meta(extra={PERSONAL: True})]
 """Text about a person: shown redacted wherever it is not needed."""
 
 
-class Fact(msgspec.Struct, frozen=True, tag_field="fact", tag=lambda name: f"{name}.1", forbid_unknown_fields=True):
+class Fact(
+    msgspec.Struct, frozen=True, gc=False, tag_field="fact", tag=lambda name: f"{name}.1", forbid_unknown_fields=True
+):
     """Base of all facts. A subclass without an explicit tag is version 1 of its own name."""
 
 

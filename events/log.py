@@ -17,7 +17,7 @@ import msgspec
 from events.clock import Instant
 
 
-class ExpectAt(msgspec.Struct, frozen=True):
+class ExpectAt(msgspec.Struct, frozen=True, gc=False):
     """The append is stored only if the actor's last commit stands at this sequence."""
 
     sequence: int
@@ -27,7 +27,7 @@ EXPECT_NEW: Final = ExpectAt(0)
 """The append is stored only if the actor has no commit yet."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A commit that is to be stored. `id` is its hash; `headers` travel with it (trace context, the actor's next
     wake)."""
 
@@ -46,7 +46,7 @@ class BatchMark(msgspec.Struct, frozen=True):
     last: bool
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """A commit as the log holds it. `previous` is where the actor's commit before it stands; 0 for its first."""
 
     sequence: int

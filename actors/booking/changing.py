@@ -43,7 +43,7 @@ def confirm(day: Day, command: Confirm, at: Instant, by: By) -> Answer:
         objection = may(booking, step, command.token) or complete(day, booking.wish, booking.span, by, booking.counted)
         if objection is not None:
             return objection
-        event_type = eligible(by.state, booking.wish, at, "confirm")
+        event_type = eligible(by, booking.wish, at, "confirm")
         if isinstance(event_type, Refusal):
             return event_type
     elif owner_of(day.org, command.booking) not in by.together:

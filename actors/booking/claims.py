@@ -20,7 +20,7 @@ Due: TypeAlias = tuple[Instant, str, str]
 """When something is to be looked at, what about it, and its id."""
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     session: str
     wish: Wish
     slots: Slots
@@ -29,7 +29,7 @@ class Hold(msgspec.Struct, frozen=True):
     period_ms: int
 
 
-class Taken(msgspec.Struct, frozen=True):
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """A booking's part of this day. It knows enough to go the booking's way by itself."""
 
     slots: Slots

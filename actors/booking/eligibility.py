@@ -10,13 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
+import msgspec
+
 from actors.booking.limits import LIMITS
-from actors.decider import Refusal
+from actors.decider import Consulted, Refusal
 from events.calendar.offers import Schedules, occupied, schedules_of, why_not
 from events.calendar.quantum import shares
 from events.catalog import Catalog, EventType, Question, Resource
 from events.clock import Instant
-from events.day import Booker, Wish
+from events.day import Booker, Item, Wish
 
 Moment: TypeAlias = Literal["take", "confirm"]
 """What was taken in time may be confirmed inside the notice, and when it is no longer on offer; not when it is over."""
@@ -24,28 +26,37 @@ Moment: TypeAlias = Literal["take", "confirm"]
 ITEMS_MAX: Final = 32
 PARTIES_MAX: Final = 30
 """Days of all items together. A move asks twice as many, and quotas besides: no more than one transaction may span."""
+OFFERS_MAX: Final = 4_096
+"""Remembered at a time."""
 ANSWER_CHARACTERS_MAX: Final = 5_000
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _PHONE: Final = re.compile(r"\+?[0-9 ()./-]{3,40}")
 
 
-def eligible(catalog: Catalog, wish: Wish, now: Instant, moment: Moment = "take") -> EventType | Refusal:
+class Offer(msgspec.Struct, frozen=True):
+    """What follows from an event type and items alone, whenever it is: the same for thousands of wishes. It keeps the
+    catalog that it follows from, so that no other gets its id."""
+
+    event_type: EventType
+    schedules: Schedules
+    catalog: Catalog
+
+
+_offers: Final[dict[tuple[int, int, str, tuple[Item, ...]], Offer]] = {}
+
+
+def eligible(by: Consulted[Catalog], wish: Wish, now: Instant, moment: Moment = "take") -> EventType | Refusal:
     """The event type that the wish is for, or the rule that stands against it."""
-    event_type = catalog.event_types.get(wish.event_type)
-    if event_type is None:
-        return Refusal("unknown_event_type", f"there is no event type {wish.event_type!r}")
-    if not event_type.active:
-        return Refusal("inactive_event_type", f"{wish.event_type!r} is not on offer at the moment")
-    resources = _resources(catalog, event_type, wish)
-    if isinstance(resources, Refusal):
-        return resources
+    offer = _offer(by, wish.event_type, wish.items)
+    if isinstance(offer, Refusal):
+        return offer
+    event_type = offer.event_type
     if moment == "confirm":
         if wish.start + wish.minutes * 60_000 <= now:
             return Refusal("in_the_past", "it is over", "late")
         return event_type
-    schedules = schedules_for(catalog, event_type, resources)
-    objection = why_not(event_type, schedules, wish.start, wish.minutes, now)
+    objection = why_not(event_type, offer.schedules, wish.start, wish.minutes, now)
     if objection is not None:
         return Refusal(objection.code, objection.sentence, objection.fault)
     if len(wish.items) * len(shares(occupied(event_type, wish.start, wish.minutes))) > PARTIES_MAX:
@@ -53,13 +64,34 @@ def eligible(catalog: Catalog, wish: Wish, now: Instant, moment: Moment = "take"
     return event_type
 
 
-def _resources(catalog: Catalog, event_type: EventType, wish: Wish) -> list[Resource] | Refusal:
-    if not 1 <= len(wish.items) <= ITEMS_MAX:
+def _offer(by: Consulted[Catalog], slug: str, items: tuple[Item, ...]) -> Offer | Refusal:
+    key = (id(by.state), by.sequence, slug, items)
+    offer = _offers.get(key)
+    if offer is not None:
+        return offer
+    catalog = by.state
+    event_type = catalog.event_types.get(slug)
+    if event_type is None:
+        return Refusal("unknown_event_type", f"there is no event type {slug!r}")
+    if not event_type.active:
+        return Refusal("inactive_event_type", f"{slug!r} is not on offer at the moment")
+    resources = _resources(catalog, event_type, items)
+    if isinstance(resources, Refusal):
+        return resources
+    offer = Offer(event_type, schedules_for(catalog, event_type, resources), catalog)
+    if len(_offers) >= OFFERS_MAX:
+        _offers.clear()
+    _offers[key] = offer
+    return offer
+
+
+def _resources(catalog: Catalog, event_type: EventType, items: tuple[Item, ...]) -> list[Resource] | Refusal:
+    if not 1 <= len(items) <= ITEMS_MAX:
         return Refusal("bad_items", f"a booking has between 1 and {ITEMS_MAX} items")
-    if len({item.resource for item in wish.items}) < len(wish.items):
+    if len({item.resource for item in items}) < len(items):
         return Refusal("item_twice", "a resource is named once, with all of its units")
     found: list[Resource] = []
-    for item in wish.items:
+    for item in items:
         resource = catalog.active.get(item.resource)
         if resource is None:
             return Refusal("unknown_resource", f"there is no resource {item.resource!r}, or it is out of use")

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from actors.booking.eligibility import eligible
-from actors.booking.parties import slots_of
 from actors.decider import Consulted, Refusal
 from events.calendar.offers import occupied
 from events.calendar.quantum import MINUTE_MS, SLOT_MS, Span, shares
@@ -44,16 +43,16 @@ def plan_of(wish: Wish, at: Instant, by: Consulted[Catalog]) -> Plan | Refusal:
     plan = _plans.get(key)
     if plan is not None and at <= plan.through:
         return plan
-    event_type = eligible(by.state, wish, at)
+    event_type = eligible(by, wish, at)
     if isinstance(event_type, Refusal):
         return event_type
     span = occupied(event_type, wish.start, wish.minutes)
-    parts: dict[tuple[str, str], Slots] = {}
-    for item in wish.items:
-        for share in shares(span):
-            slots = slots_of(item.resource, share.date, wish.items, span)
-            assert slots is not None
-            parts[item.resource, share.date] = slots
+    touched = shares(span)
+    parts = {
+        (item.resource, share.date): Slots(share.first, share.end, item.units)
+        for item in wish.items
+        for share in touched
+    }
     plan = Plan(event_type, span, parts, next(iter(parts)), by.state, wish.start - event_type.notice * MINUTE_MS)
     if len(_plans) >= PLANS_MAX:
         _plans.clear()

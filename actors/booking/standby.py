@@ -77,7 +77,7 @@ def _offers(day: Day, at: Instant, by: By) -> list[DayFact]:
     for one in day.standby:
         if one.offered or not day.has_room(one.slots, _units(day, by)):
             continue
-        refused = eligible(by.state, one.wish, at)
+        refused = eligible(by, one.wish, at)
         if isinstance(refused, Refusal) and refused.fault == "late":
             return [StandbyLeft(one.id)]
         if isinstance(refused, Refusal):

@@ -89,7 +89,7 @@ def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
     id, wish = command.booking, command.wish
     if by.sequence < command.catalog:
         return BEHIND
-    event_type = eligible(by.state, wish, at)
+    event_type = eligible(by, wish, at)
     if isinstance(event_type, Refusal):
         return event_type
     span = occupied(event_type, wish.start, wish.minutes)

@@ -39,6 +39,7 @@ from events.clock import Instant
 from events.codec import canonical
 from events.commit import Decided, encode, hash_of
 from events.log import Entry, ExpectAt
+from events.names import actor_name, org_of
 
 log = structlog.get_logger(__name__)
 
@@ -146,9 +147,9 @@ class Cell:
     """One live actor of a host: its mailbox, its phase, and what is remembered of it."""
 
     __slots__ = (
-        "actor", "bytes_since_snapshot", "decider", "doubtful", "era", "halted_by", "leases", "leases_era", "mailbox",
-        "memory", "partition", "phase", "policy", "queued", "snapshot_bytes", "turn_commands_max", "turn_commands_now",
-        "unsaved", "used_at",
+        "actor", "bytes_since_snapshot", "consults", "decider", "doubtful", "era", "halted_by", "leases", "leases_era",
+        "mailbox", "memory", "partition", "phase", "policy", "queued", "snapshot_bytes", "turn_commands_max",
+        "turn_commands_now", "unsaved", "used_at",
     )  # fmt: skip
 
     def __init__(self, actor: str, decider: AnyDecider, partition: int, turn_commands_max: int) -> None:
@@ -156,6 +157,7 @@ class Cell:
         self.decider = decider
         self.policy = decider.policy
         """What is decided by. For a kind that consults, the host sets it before each turn."""
+        self.consults = actor_name(org_of(actor), decider.consults) if decider.consults else ""
         self.leases = _NO_LEASES if decider.leased is None else Leases()
         self.leases_era: int | None = None
         """In which era of the host the leases were begun; in another, heartbeats may have gone elsewhere."""

@@ -29,7 +29,7 @@ from events.codec import canonical
 from events.errors import BusError, LogError
 from events.limits import APPEND_TIMEOUT_MS
 from events.log import EventLog
-from events.names import actor_name, kind_of, org_of
+from events.names import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -99,13 +99,16 @@ class Consulting:
     def view(self, cell: Cell) -> Consulted[Any] | None:
         """What the cell is to decide by; None when nobody can tell just now, and then `known` is called later."""
         now = asyncio.get_running_loop().time()
-        name = actor_name(org_of(cell.actor), cell.decider.consults)
+        name = cell.consults
         view = self._views.get(name)
         if view is None:
             view = self._views[name] = _View(self._blank(name), now)
         view.asked_at = now
         if now - view.checked_at < CONSULTED_FRESH_MS / 1000:
-            return Consulted(view.memory.state, view.memory.sequence, cell.leases)
+            memory, policy = view.memory, cell.policy
+            if policy.sequence != memory.sequence or policy.state is not memory.state:
+                policy = Consulted(memory.state, memory.sequence, cell.leases)
+            return policy  # type: ignore[no-any-return]  # of a kind that consults
         view.waiting[cell] = None
         self._look.set()
         return None
@@ -113,9 +116,9 @@ class Consulting:
     def _blank(self, name: str) -> Memory:
         return Memory(self._kinds[kind_of(name)], name, remembered_max=1)
 
-    def tell(self, actor: str, sequence: int) -> None:
+    def tell(self, actor: str, kind: str, sequence: int) -> None:
         """One of our own has committed: whoever decides by it had better know."""
-        if kind_of(actor) in self._consulted:
+        if kind in self._consulted:
             self._tasks.start(self._publish(News(actor, sequence)))
 
     async def _publish(self, news: News) -> None:

@@ -377,7 +377,7 @@ class Host:
         self._promise_ended(cell)
         self.commits += 1
         self.horizon.saw(sequence)
-        self._consulting.tell(cell.actor, sequence)
+        self._consulting.tell(cell.actor, cell.decider.kind, sequence)
         try:
             cell.landed(draft, sequence)
             self._note_wake(cell)

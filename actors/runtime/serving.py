@@ -69,7 +69,8 @@ class HostAbout(msgspec.Struct, frozen=True):
 
 def calm_collector() -> None:
     """For a process that only runs a host. Nearly everything that a command makes is gone with its answer, by counting
-    references; looking for cycles every few hundred objects, and through all actors every so often, finds nothing.
+    references. Looking for cycles every few hundred objects, and through all actors every so often, finds nothing; the
+    frozen records that commands and facts are made of are trees, and not looked at at all (`gc=False`).
     Measured at 12,000 commits a second: 6 % of the time, and pauses of up to 35 ms."""
     gc.collect()
     gc.freeze()

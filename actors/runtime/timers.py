@@ -40,6 +40,9 @@ PAGE_BEHIND_MAX: Final = 5_000
 """A partition's page is written anew when the log has moved on by this many commits, even if no wake changed."""
 
 
+SCANNED_AT_A_TIME: Final = 32
+"""Commits that are looked at before everybody else has a turn: a long log is read beside the commands, not before
+them."""
 HEAP_SLACK: Final = 1_024
 """How many entries about wakes that have moved the heap may hold beyond as many as there are timers."""
 
@@ -170,6 +173,8 @@ class Timers:
         try:
             async for recorded in self._events.read(after):
                 through = recorded.sequence
+                if through % SCANNED_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
                 partition = partition_of(recorded.actor)
                 if partition in wanted:
                     wake = recorded.headers.get(WAKE_HEADER)

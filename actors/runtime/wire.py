@@ -37,7 +37,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     body: msgspec.Raw
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One command on its way. `number` is the sender's own, for matching the answer; `also` makes it a transaction."""
 
     number: int

@@ -48,7 +48,7 @@ class BadDate(TidegateError):
     next_step: ClassVar[str] = f"write it as in 2026-12-07, between {FIRST_DATE} and {LAST_DATE}"
 
 
-class Span(msgspec.Struct, frozen=True, array_like=True):
+class Span(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """From an instant to another, the end not included; never the wrong way round."""
 
     start: Instant
@@ -67,7 +67,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
         return self.start <= other.start and other.end <= self.end
 
 
-class Share(msgspec.Struct, frozen=True, array_like=True):
+class Share(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a span takes of one UTC date: its slots from `first` up to `end`, which is not included."""
 
     date: str
@@ -104,6 +104,7 @@ def mask(first: int, end: int) -> int:
     return (1 << end) - (1 << first)
 
 
+@lru_cache(maxsize=4_096)
 def shares(span: Span) -> tuple[Share, ...]:
     """Every slot that the span touches, date by date. An empty span touches none."""
     if span.start >= span.end:
