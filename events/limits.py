@@ -19,6 +19,9 @@ BATCH_ENTRIES_MAX: Final = 1_000
 """Entries in one atomic append: the server's own limit."""
 APPEND_TIMEOUT_MS: Final = 5_000
 """After this an append's outcome is unknown and is looked up."""
+READY_WITHIN_MS: Final = 1_000
+"""A log that was away is looked at before it is written to. What waited longer than this for that is not stored: it was
+decided too long ago."""
 READ_TIMEOUT_MS: Final = 5_000
 READ_PAGE_ENTRIES: Final = 1_000
 """How many recorded commits one read request asks for."""

@@ -11,9 +11,9 @@ from typing import Protocol
 
 
 class Shelf(Protocol):
-    async def put(self, name: str, data: bytes) -> None:
-        """Replace what stands under `name` (the grammar of actors' names). Says nothing about its safety: there is
-        none."""
+    async def put(self, name: str, data: bytes) -> bool:
+        """Replace what stands under `name` (the grammar of actors' names); whether it was taken. That says nothing of
+        its safety: there is none."""
         ...
 
     async def get(self, names: Sequence[str]) -> dict[str, bytes]:

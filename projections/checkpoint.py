@@ -43,15 +43,17 @@ class _Piece(msgspec.Struct, frozen=True, array_like=True):
 _PIECES = msgspec.msgpack.Decoder(_Piece)
 
 
-async def put(shelf: Shelf, projection: Projection, data: bytes, identity: str, sequence: int, commit: str) -> None:
-    """Put what the projection was, at that sequence, on the shelf."""
+async def put(shelf: Shelf, projection: Projection, data: bytes, identity: str, sequence: int, commit: str) -> bool:
+    """Put what the projection was, at that sequence, on the shelf; whether all of it was taken."""
     parts = [data[start : start + PIECE_BYTES_MAX] for start in range(0, len(data), PIECE_BYTES_MAX)] or [b""]
     if len(parts) > PIECES_MAX:
         log.warning("projection_not_saved", projection=projection.name, bytes=len(data))
-        return
+        return True  # nor would it be the next time
     mark = Mark(identity, projection.version, sequence, commit, len(parts), sha256(data).hexdigest())
     for number, part in enumerate(parts):
-        await shelf.put(_name(projection, number), msgspec.msgpack.encode(_Piece(mark, number, part)))
+        if not await shelf.put(_name(projection, number), msgspec.msgpack.encode(_Piece(mark, number, part))):
+            return False
+    return True
 
 
 async def get(shelf: Shelf, events: EventLog, projection: Projection, identity: str, last: int) -> int:

@@ -147,7 +147,8 @@ class Projector:
             return  # what was half taken in is not to last; or one of them is still behind the others
         saved = [(projection, projection.save()) for projection in self._projections]
         for projection, data in saved:
-            await checkpoint.put(self._shelf, projection, data, self.identity, sequence, commit)
+            if not await checkpoint.put(self._shelf, projection, data, self.identity, sequence, commit):
+                return
         self._saved = sequence
 
 

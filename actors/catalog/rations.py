@@ -18,7 +18,10 @@ from actors.decider import CONSULTED_BY_ALL_AFTER_MS, Decision, Refusal
 from events.catalog import Catalog, CatalogFact, RationLifted, ResourceRationed
 from events.clock import Instant
 
-SETTLED_MS: Final = CONSULTED_BY_ALL_AFTER_MS
+CLOCKS_DIFFER_MS: Final = 5_000
+"""What machines' clocks may be off by."""
+SETTLED_MS: Final = CONSULTED_BY_ALL_AFTER_MS + 2 * CLOCKS_DIFFER_MS
+"""One host may say since when, and another how long ago that is."""
 
 
 def ration(catalog: Catalog, command: RationResource | LiftRation) -> Decision[CatalogFact] | Refusal:

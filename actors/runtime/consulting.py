@@ -27,7 +27,7 @@ from actors.runtime.tasks import Tasks
 from events.bus import Bus, Message, Subscription
 from events.codec import canonical
 from events.errors import BusError, LogError
-from events.limits import APPEND_TIMEOUT_MS
+from events.limits import APPEND_TIMEOUT_MS, READY_WITHIN_MS
 from events.log import EventLog
 from events.names import kind_of
 
@@ -43,9 +43,9 @@ CONSULTED_FOR_MS: Final = 600_000
 VIEWS_AT_A_TIME: Final = 200
 
 assert 2 * CONSULTED_EVERY_MS < CONSULTED_FRESH_MS
-assert CONSULTED_FRESH_MS + HostLimits().lease_ms + 2 * APPEND_TIMEOUT_MS < CONSULTED_BY_ALL_AFTER_MS, (
-    "a decision waits for the others of its transaction, for the round before it, and for its own"
-)
+assert (
+    CONSULTED_FRESH_MS + 2 * HostLimits().lease_ms + READY_WITHIN_MS + 2 * APPEND_TIMEOUT_MS < CONSULTED_BY_ALL_AFTER_MS
+), "a decision waits for the others of its transaction, for a round, for a log that was away, for the wire, for the log"
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):
@@ -90,7 +90,7 @@ class Consulting:
     async def start(self) -> None:
         if self._consulted:
             self._subscription = await self._bus.subscribe(NEWS, self._hear)
-            self._tasks.start(self._keep_fresh(), lasting=True)
+            self._tasks.keep(self._keep_fresh())
 
     async def stop(self) -> None:
         if self._subscription is not None:

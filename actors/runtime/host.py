@@ -17,6 +17,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -51,12 +52,20 @@ from actors.runtime.wire import (
 from events import limits as ground
 from events.bus import Bus, Message
 from events.clock import Clock, Instant
-from events.errors import Conflict, LogError, LogFull, LogHalted, UnknownOutcome
+from events.errors import Conflict, LogError, LogFull, LogHalted, LogUnavailable, UnknownOutcome
 from events.log import Entry, EventLog, Recorded
 from events.names import is_actor, kind_of, partition_of
 from events.shelf import Shelf
 
 log = structlog.get_logger(__name__)
+
+
+class Unit(NamedTuple):
+    """Entries that wait for a round to be stored together, and since when."""
+
+    entries: Sequence[Entry]
+    stored: asyncio.Future[Stored]
+    since: float
 
 
 class Host:
@@ -98,7 +107,7 @@ class Host:
         self.transactions = Transactions(self)
         self._presence = Presence(self, incarnation)
         self._ready: deque[Cell] = deque()
-        self._units: deque[tuple[Sequence[Entry], asyncio.Future[Stored]]] = deque()
+        self._units: deque[Unit] = deque()
         self._rounds = 0
         self._ticks = 0
         self._promises: dict[Cell, int] = {}
@@ -124,8 +133,8 @@ class Host:
         """Join the others: from here on commands for our share of the partitions are ours."""
         await self._consulting.start()
         await self._presence.join()
-        self.tasks.start(self._shelving.sweep(self.cells, self._drop), lasting=True)
-        self.tasks.start(self._timers.keep_pages(self._presence.sure), lasting=True)
+        self.tasks.keep(self._shelving.sweep(self.cells, self._drop))
+        self.tasks.keep(self._timers.keep_pages(self._presence.sure))
         log.info("host_started", host=self.name, partitions=len(self.owned))
 
     async def stop(self) -> None:
@@ -154,7 +163,11 @@ class Host:
     # Commands in
 
     def receive(self, message: Message) -> None:
-        """A message of commands. Every one of them gets an answer of its own."""
+        """A message of commands. Every one of them gets an answer of its own. Who wants none is not heard: what has no
+        reply is the host's own."""
+        if not message.reply:
+            log.warning("nobody_to_answer", subject=message.subject, bytes=len(message.data))
+            return
         try:
             envelopes = ENVELOPES.decode(message.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -284,11 +297,15 @@ class Host:
             if not self._rounds:
                 self._idle.set()
 
-    def _take_units(self, entries_max: int) -> list[tuple[Sequence[Entry], asyncio.Future[Stored]]]:
+    def _take_units(self, entries_max: int) -> list[Unit]:
         taken = []
-        while self._units and len(self._units[0][0]) <= entries_max:
+        now = asyncio.get_running_loop().time()
+        while self._units and len(self._units[0].entries) <= entries_max:
             unit = self._units.popleft()
-            entries_max -= len(unit[0])
+            if now - unit.since > self.limits.lease_ms / 1000:  # what it was decided by may have changed meanwhile
+                unit.stored.set_result(LogUnavailable("the log did not take it in time"))
+                continue
+            entries_max -= len(unit.entries)
             taken.append(unit)
         return taken
 
@@ -319,42 +336,51 @@ class Host:
                 self._go_on(cell)
         return drafts
 
-    async def _round(self, drafts: list[Draft], units: list[tuple[Sequence[Entry], asyncio.Future[Stored]]]) -> None:
+    async def _round(self, drafts: list[Draft], units: list[Unit]) -> None:
         number = self.horizon.hold()
         unknown: list[str] = []
         try:
             outcomes = await store(
                 self.events,
-                [[draft.entry] for draft in drafts] + [entries for entries, _ in units],
+                [[draft.entry] for draft in drafts] + [unit.entries for unit in units],
                 self.limits.singles_max,
             )
         except Exception:  # a bug of ours or the adapter's: nobody may be left waiting, and the task says it aloud
             for draft in drafts:
                 self._failed(draft, UnknownOutcome("the append ended in a bug"))
-            for _, future in units:
-                if not future.done():
-                    future.set_result(UnknownOutcome("the append ended in a bug"))
+            for unit in units:
+                if not unit.stored.done():
+                    unit.stored.set_result(UnknownOutcome("the append ended in a bug"))
             raise
         else:
             for draft, outcome in zip(drafts, outcomes, strict=False):
-                if isinstance(outcome, LogError):
-                    self._failed(draft, outcome)
-                    if isinstance(outcome, UnknownOutcome):
-                        unknown.append(draft.entry.actor)
-                else:
-                    self.landed(draft, outcome[0])
-            for (entries, future), outcome in zip(units, outcomes[len(drafts) :], strict=True):
                 if isinstance(outcome, UnknownOutcome):
-                    unknown.extend(entry.actor for entry in entries)
+                    unknown.append(draft.entry.actor)
+                self._ended(draft, outcome)
+            for unit, outcome in zip(units, outcomes[len(drafts) :], strict=True):
+                if isinstance(outcome, UnknownOutcome):
+                    unknown.extend(entry.actor for entry in unit.entries)
                 elif not isinstance(outcome, LogError):
                     self.horizon.saw(max(outcome))
-                if not future.done():
-                    future.set_result(outcome)
+                if not unit.stored.done():
+                    unit.stored.set_result(outcome)
         finally:
             if unknown:
                 self.tasks.start(self._ask_later(unknown, number), lasting=True)
             else:
                 self.horizon.release(number)
+
+    def _ended(self, draft: Draft, outcome: Stored) -> None:
+        try:
+            if isinstance(outcome, LogError):
+                self._failed(draft, outcome)
+            else:
+                self.landed(draft, outcome[0])
+        except Exception:  # a bug of ours, which must not keep the rest of the round from its answers
+            self.tasks.failed += 1
+            log.exception("outcome_not_heeded", actor=draft.entry.actor)
+            draft.cell.doubt()
+            self._settled(draft.cell)
 
     async def _ask_later(self, actors: Sequence[str], held: int) -> None:
         """Commits to these actors were on their way, and nobody knows what became of them: ask when that is decided."""
@@ -366,10 +392,11 @@ class Host:
 
     async def store_unit(self, entries: Sequence[Entry]) -> Stored:
         """Store entries together, in a round with whatever else is ready."""
-        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        self._units.append((entries, future))
+        loop = asyncio.get_running_loop()
+        unit = Unit(entries, loop.create_future(), loop.time())
+        self._units.append(unit)
         self._commit_soon()
-        return await future
+        return await unit.stored
 
     def landed(self, draft: Draft, sequence: int) -> None:
         """A draft of ours is stored: it is true now, and whoever waits for it is told."""
@@ -514,8 +541,10 @@ class Host:
         self.owned = partitions
         new = self._timers.keep(partitions if self._timed else ())
         if lost:
-            for cell in [cell for cell in self.cells.values() if cell.partition in lost]:
+            for number, cell in enumerate([cell for cell in self.cells.values() if cell.partition in lost]):
                 cell.era = _NO_ERA  # should it be ours again before it is let go: others have acted in our place
+                if number >= _HANDED_OVER_MAX:
+                    cell.unsaved = 0
                 if cell.phase in (Phase.READY, Phase.COLD, Phase.HALTED):
                     self._let_go(cell)
         if gained:
@@ -561,6 +590,7 @@ class Host:
     def _drop(self, cell: Cell) -> None:
         if self.cells.get(cell.actor) is cell:  # otherwise it was let go of before, and another has taken its place
             del self.cells[cell.actor]
+            self._shelving.forget(cell)
             self._let_go_of.set()
 
     def _turn_away(self, letter: Letter | Request, refusal: msgspec.Raw) -> None:
@@ -624,6 +654,7 @@ class Host:
             "failed_tasks": self.tasks.failed,
             "halts": self.halts,
             "snapshots": self._shelving.saved,
+            "snapshots_too_large": self._shelving.too_large,
             "transactions": self.transactions.landed,
             "unknown": self.unknown,
             **self._timers.counts(),
@@ -633,6 +664,9 @@ class Host:
 _NO_ERA = -1
 _HAND_OVER_WITHIN_MS = 500
 _FINISH_WITHIN_MS = 3_000
+_HANDED_OVER_MAX = 2_000
+"""So many actors get a snapshot when others take them over, made while nobody else has a turn; the rest are read from
+the log."""
 _COMMITS_AT_A_TIME = 16
 """How many commits are read at once for those who ask again: a large one may hold a megabyte."""
 _TICK = msgspec.Raw(encode_command(TICK))

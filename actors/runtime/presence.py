@@ -66,7 +66,7 @@ class Presence:
         ]
         await bus.publish(HELLO, b"")
         await asyncio.sleep(limits.HELLO_MS / 1000)
-        self._beating = self._host.tasks.start(self._beat_for_ever(), lasting=True)
+        self._beating = self._host.tasks.keep(self._beat_for_ever())
 
     def retire(self) -> None:
         """Own nothing from here on, whatever we hear. Until we leave, nobody else does: commands are told to come

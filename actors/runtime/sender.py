@@ -33,6 +33,7 @@ from actors.runtime.wire import (
     encode_command,
     is_trace,
     join_traces,
+    oversized,
     partition_subject,
     passes,
 )
@@ -44,6 +45,10 @@ from events.names import partition_of
 
 log = structlog.get_logger(__name__)
 
+DOUBLED_MAX: Final = 4
+"""A call in doubt to which everybody is busy asks again after twice as long each time, up to sixteen times as long."""
+RESENT_LATER_MAX: Final = 1
+"""A call that stays without an answer is sent again after twice as long: an overloaded host is not helped by copies."""
 MOVED_PER_TRY: Final = 8
 """That many answers *moved* count as one try. When a host is lost, we may know it a moment before the others do."""
 
@@ -65,6 +70,7 @@ class _Call:
         "number",
         "partition",
         "parts",
+        "put_off",
         "trace",
         "tries",
     )  # fmt: skip
@@ -95,6 +101,8 @@ class _Call:
         self.future = future
         self.tries = 0
         self.moved = 0
+        self.put_off = 0
+        """How often it was told, while it was in doubt, that nobody could see to it."""
         self.in_doubt = False
         """A copy of it may have been done, or may yet be: that somebody is busy now is no answer any more."""
         self.apart = False
@@ -102,14 +110,14 @@ class _Call:
 
 
 class _Sent:
-    """A message under way: its calls that have no answer yet."""
+    """A message under way: its calls that have no answer yet, and when they are sent again."""
 
-    __slots__ = ("at", "calls", "lane", "silent")
+    __slots__ = ("again_at", "calls", "lane", "silent")
 
-    def __init__(self, lane: _Lane, calls: dict[int, _Call], at: float) -> None:
+    def __init__(self, lane: _Lane, calls: dict[int, _Call], again_at: float) -> None:
         self.lane = lane
         self.calls = calls
-        self.at = at
+        self.again_at = again_at
         self.silent = True
 
 
@@ -236,9 +244,14 @@ class Sender:
         self._next_call += 1
         if id is None:
             id = f"{self._name}-{self._next_call}"
+        by, also = self._by if by is None else by, also or []
+        problem = oversized(id, by, body, [part for _, part in also])
+        if problem is not None:
+            future.set_result(Refusal("malformed_command", problem))
+            return future
         call = _Call(
-            self._next_call, actor, body, id, self._by if by is None else by,
-            self._clock() if asked_at is None else asked_at, loop.time() + within_ms / 1000, trace, also or [], future,
+            self._next_call, actor, body, id, by,
+            self._clock() if asked_at is None else asked_at, loop.time() + within_ms / 1000, trace, also, future,
         )  # fmt: skip
         self._calls[call.number] = call
         self._line_up(call)
@@ -274,21 +287,25 @@ class Sender:
                 return
             self._next_message += 1
             number = self._next_message
-            sent = self._sent[number] = _Sent(lane, calls, asyncio.get_running_loop().time())
+            tries = min(call.tries for call in calls.values())
+            pause_ms = self.limits.resend_after_ms << min(max(tries, 0), RESENT_LATER_MAX)
+            again_at = asyncio.get_running_loop().time() + pause_ms / 1000
+            sent = self._sent[number] = _Sent(lane, calls, again_at)
             lane.under_way += 1
             await self._publish(sent, f"{self._inbox}.{number}")
 
     def _gather(self, lane: _Lane) -> dict[int, _Call]:
         calls: dict[int, _Call] = {}
         size = 0
-        while lane.waiting and len(calls) < self.limits.message_calls_max and size < self.limits.message_bytes_max:
+        while lane.waiting and len(calls) < self.limits.message_calls_max:
             call = lane.waiting[0]
-            if call.apart and calls:
+            adds = len(call.body) + sum(len(body) for _, body in call.parts) + 120
+            if calls and (call.apart or size + adds > self.limits.message_bytes_max):
                 break
             lane.waiting.popleft()
             if self._wanted(call):
                 calls[call.number] = call
-                size += len(call.body) + sum(len(body) for _, body in call.parts) + 120
+                size += adds
                 if call.apart:
                     break
         return calls
@@ -357,8 +374,12 @@ class Sender:
             if refusal.code == "moved":
                 call.moved += 1
                 call.tries -= call.moved % MOVED_PER_TRY != 0
-            if refusal.code == "moved" or (call.in_doubt and passes(refusal)):
-                self._again_later([call], refusal.retry_after_ms)  # somebody else, or the same one again, will know
+            if refusal.code == "moved":
+                self._again_later([call], refusal.retry_after_ms)  # somebody else will know
+            elif call.in_doubt and passes(refusal):
+                pause_ms = refusal.retry_after_ms or self.limits.retry_after_ms
+                self._again_later([call], pause_ms << min(call.put_off, DOUBLED_MAX))
+                call.put_off += 1
             else:
                 self._settle(call, refusal)
         if sent is not None and not sent.calls:
@@ -449,7 +470,7 @@ class Sender:
                 self._reroute()
             silent: list[_Call] = []
             for number, sent in list(self._sent.items()):
-                if now - sent.at > self.limits.resend_after_ms / 1000:
+                if now >= sent.again_at:
                     self._forget(number, sent)
                     silent.extend(self._doubted(sent))
             for call in [call for call in self._calls.values() if call.deadline <= now]:

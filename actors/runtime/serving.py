@@ -151,6 +151,8 @@ async def _watch(host: Host, events: JetStreamLog, reach: Reach, until: asyncio.
                 raise events.halted
             if host.superseded:
                 raise HostSuperseded(f"another process runs a host called {host.name}, and started later")
+            if host.tasks.broken is not None:
+                raise host.tasks.broken
             for task in asking:
                 if task.done():
                     task.result()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -16,11 +17,12 @@ import structlog
 from actors.runtime.cell import Cell, Phase
 from actors.runtime.limits import HostLimits
 from events import limits as ground
-from events.errors import BusError, LogError
 from events.shelf import Shelf
 
 log = structlog.get_logger(__name__)
 
+SAVE_ALL_WITHIN_MS: Final = 2_000
+PUTS_AT_ONCE: Final = 64
 UNSAVED_MIN: Final = 2
 """One commit behind a snapshot, or behind nothing, costs activation no reading: see `loading`."""
 
@@ -38,17 +40,21 @@ class Shelving:
     def changed(self, cell: Cell, now: float) -> None:
         """The cell has committed."""
         self._commits_since_sweep += 1
-        self._changed.pop(cell, None)
+        self.forget(cell)
         self._changed[cell] = now
+
+    def forget(self, cell: Cell) -> None:
+        """The cell is let go of, or saved: until it commits again, nobody looks after it here."""
+        self._changed.pop(cell, None)
 
     def outgrown(self, cell: Cell) -> bool:
         return cell.bytes_since_snapshot > max(self._limits.snapshot_bytes_min, cell.snapshot_bytes)
 
     def take(self, cell: Cell) -> bytes | None:
         """The cell's snapshot, if it has one worth giving: a memory of acknowledged commits, with nothing in flight."""
+        self.forget(cell)
         if cell.unsaved < UNSAVED_MIN or cell.memory is None or cell.phase is not Phase.READY:
             return None
-        self._changed.pop(cell, None)
         cell.unsaved = 0
         cell.bytes_since_snapshot = 0
         try:
@@ -63,11 +69,7 @@ class Shelving:
         return data
 
     async def put(self, actor: str, data: bytes) -> None:
-        try:
-            await self._shelf.put(actor, data)
-            self.saved += 1
-        except (LogError, BusError) as error:  # a cache: the log has it all
-            log.warning("snapshot_not_saved", actor=actor, code=error.code, detail=str(error))
+        self.saved += await self._shelf.put(actor, data)
 
     async def save(self, cell: Cell) -> None:
         data = self.take(cell)
@@ -80,23 +82,32 @@ class Shelving:
         busy = self._commits_since_sweep > self._limits.snapshots_per_sweep_when_busy
         self._commits_since_sweep = 0
         at_most = self._limits.snapshots_per_sweep_when_busy if busy else self._limits.snapshots_per_sweep_max
-        quiet: list[Cell] = []
+        quiet, worth = list[Cell](), list[Cell]()
         for cell, changed_at in self._changed.items():
-            if changed_at > quiet_before or len(quiet) == at_most:
+            if changed_at > quiet_before or len(worth) == at_most:
                 break
             quiet.append(cell)
+            if cell.unsaved >= UNSAVED_MIN:  # else it forgot, or was saved on another occasion, or one commit is all
+                worth.append(cell)
         for cell in quiet:
-            self._changed.pop(cell, None)
-            if cell.unsaved < UNSAVED_MIN:
-                continue  # it forgot, or was saved on another occasion
+            self.forget(cell)
+        for cell in worth:
             if cell.phase is not Phase.READY:
                 self._changed[cell] = now  # it is at it again: later
                 continue
             await self.save(cell)
 
     async def save_all(self, cells: Iterable[Cell]) -> None:
-        for cell in cells:
-            await self.save(cell)
+        """As many as there is time for: the log has them all."""
+        left = iter(cells)
+
+        async def some() -> None:
+            for cell in left:
+                await self.save(cell)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SAVE_ALL_WITHIN_MS / 1000):
+                await asyncio.gather(*(some() for _ in range(PUTS_AT_ONCE)))
 
     async def sweep(self, cells: dict[str, Cell], drop: Callable[[Cell], None]) -> None:
         """For ever: save who is quiet, and let go of who is idle."""
@@ -110,12 +121,20 @@ class Shelving:
             if now < look_for_idle_at:
                 continue
             look_for_idle_at = now + min(5.0, idle_s / 4)
-            idle = [
-                cell
-                for cell in cells.values()
-                if now - cell.used_at > idle_s and not cell.mailbox and not cell.keeps_leases
-            ]
-            for cell in idle:
-                await self.save(cell)
-                if cell.phase in (Phase.READY, Phase.COLD) and not cell.mailbox and now - cell.used_at > idle_s:
-                    drop(cell)
+            await self._let_go(cells, now - idle_s, drop)
+
+    async def _let_go(self, cells: dict[str, Cell], used_before: float, drop: Callable[[Cell], None]) -> None:
+        for cell in [cell for cell in cells.values() if cell.used_at < used_before and not cell.mailbox]:
+            if _keeps_leases(cell):
+                continue
+            await self.save(cell)
+            if cell.phase in (Phase.READY, Phase.COLD) and not cell.mailbox and cell.used_at < used_before:
+                drop(cell)
+
+
+def _keeps_leases(cell: Cell) -> bool:
+    try:
+        return cell.keeps_leases
+    except Exception:  # a bug in a decider, which shall not keep the others in memory for ever
+        log.exception("wake_failed", actor=cell.actor)
+        return False

@@ -20,6 +20,18 @@ class Tasks:
         self._running: dict[asyncio.Task[Any], bool] = {}
         """Each task, and whether it ends by itself soon."""
         self.failed = 0
+        self.broken: BaseException | None = None
+        """Why one that should have run for ever does not any more."""
+
+    def keep(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run `work`, which goes on for ever. A host in which it ended is not whole any more."""
+        task = self.start(work, lasting=True)
+        task.add_done_callback(self._broke)
+        return task
+
+    def _broke(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and self.broken is None:
+            self.broken = task.exception()
 
     def start(self, work: Coroutine[Any, Any, Any], *, lasting: bool = False) -> asyncio.Task[Any]:
         """Run `work`. A `lasting` task is not waited for when the host stops."""

@@ -24,7 +24,6 @@ from actors.runtime.wire import WAKE_HEADER
 from events import limits
 from events.clock import Clock, Instant
 from events.codec import canonical
-from events.errors import BusError, LogError
 from events.log import EventLog
 from events.names import partition_of
 from events.shelf import Shelf
@@ -223,11 +222,9 @@ class Timers:
                 continue
             self._through[partition] = max(known, through)
             self._stale.pop(partition, None)
-            try:
-                await self._shelf.put(page_name(partition), canonical(Page(self._through[partition], dict(wakes))))
-            except (LogError, BusError) as error:  # a cache: the next page, or the log, will do
+            page = canonical(Page(self._through[partition], dict(wakes)))
+            if not await self._shelf.put(page_name(partition), page):  # a cache: the next page, or the log, will do
                 self._stale[partition] = None
-                log.warning("timer_page_not_saved", partition=partition, code=error.code, detail=str(error))
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -247,9 +244,11 @@ class Timers:
                 due[actor] = wake  # once, however often it was noted
         for actor, wake in due.items():
             heapq.heappush(self._heap, (now + FIRE_AGAIN_MS, actor, wake))
-        for actor, wake in due.items():
-            self._fire(actor, wake)
-        self._arm()
+        try:
+            for actor, wake in due.items():
+                self._fire(actor, wake)
+        finally:
+            self._arm()
 
     def stop(self) -> None:
         if self._timer is not None:

@@ -434,6 +434,9 @@ class Transactions:
         cell = host.cell_for(ask.actor)
         if isinstance(cell, msgspec.Raw):
             return Refused(cell)
+        if len(cell.mailbox) >= host.limits.mailbox_commands_max:
+            host.busy += 1
+            return Refused(_NO_TIME)
         deadline = loop.time() + min(ask.within_ms, host.limits.lease_ms) / 1000
         outcome: asyncio.Future[Draft | Repeat | msgspec.Raw] = loop.create_future()
         envelope = Envelope(0, ask.actor, ask.id, ask.by, ask.asked_at, ask.within_ms, ask.body)

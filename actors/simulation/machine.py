@@ -41,10 +41,6 @@ class Machine:
     def dead(self) -> bool:
         return self.loop.dead
 
-    @property
-    def reachable(self) -> bool:
-        return not self.loop.dead and not self.cut
-
     def freeze(self) -> None:
         self.frozen = True
         self.loop.freeze()

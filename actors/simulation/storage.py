@@ -197,19 +197,21 @@ class Storage:
 
     # The shelf
 
-    async def put(self, machine: Machine, name: str, data: bytes) -> None:
+    async def put(self, machine: Machine, name: str, data: bytes) -> bool:
+        """Now and then one that was taken is lost all the same: the shelf may forget."""
         doom = await machine.call_begins(self.weather.call_stalls)
-        done: asyncio.Future[None] = machine.loop.create_future()
+        done: asyncio.Future[bool] = machine.loop.create_future()
 
         def arrive() -> None:
-            if not (self.down or machine.cut or self._dice.random() < self.weather.shelf_forgot):
+            taken = not (self.down or machine.cut)
+            if taken and self._dice.random() >= self.weather.shelf_forgot:
                 self._shelf.setdefault(name, deque(maxlen=VERSIONS_KEPT)).append(data)
             if doom:
                 machine.kill("after a snapshot")
-            machine.loop.call_later(self.hop_s(self.weather.shelf_slow, "shelf_slow", machine), _settle, done, None)
+            machine.loop.call_later(self.hop_s(self.weather.shelf_slow, "shelf_slow", machine), _settle, done, taken)
 
         self._middle.call_later(self.hop_s(self.weather.shelf_slow, "shelf_slow", machine), arrive)
-        await done
+        return await done
 
     async def get(self, machine: Machine, names: Sequence[str]) -> dict[str, bytes]:
         await machine.call_begins(self.weather.call_stalls)
@@ -348,8 +350,8 @@ class MachineShelf:
         self._storage: Final = storage
         self._machine: Final = machine
 
-    async def put(self, name: str, data: bytes) -> None:
-        await self._storage.put(self._machine, name, data)
+    async def put(self, name: str, data: bytes) -> bool:
+        return await self._storage.put(self._machine, name, data)
 
     async def get(self, names: Sequence[str]) -> dict[str, bytes]:
         return await self._storage.get(self._machine, names)

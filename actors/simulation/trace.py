@@ -14,8 +14,10 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-BUGS: Final = frozenset({"task_failed", "decide_failed", "evolve_failed", "actor_halted", "timers_halted"})
-"""What a host says only when something is wrong with it, or with the log. Nothing that is simulated justifies it."""
+LOUD: Final = frozenset({"error", "critical", "exception"})
+"""What a host says so only when something is wrong with it, or with the log."""
+JUSTIFIED: Final = frozenset({"host_superseded"})
+"""What is simulated justifies this, and nothing else."""
 
 
 class Trace:
@@ -42,11 +44,11 @@ class Trace:
         self.note(f"!! {what}", *details)
         self.complaints.append(f"{self._now():.6f} {self._where()} {what} {' '.join(map(_spelled, details))}".rstrip())
 
-    def from_log(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    def from_log(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """A structlog processor: what a host logs is part of what happened."""
         said = str(event.pop("event"))
         error = event.pop("exc_info", None)
-        if said in BUGS:
+        if method in LOUD and said not in JUSTIFIED:
             self.complain(said, *event.items(), *(() if error is None else (_from_exception(error),)))
         else:
             self.note(said, *event.items())

@@ -14,9 +14,11 @@ class MemoryShelf:
     def __init__(self) -> None:
         self._items: Final[dict[str, bytes]] = {}
 
-    async def put(self, name: str, data: bytes) -> None:
-        if len(data) <= limits.SHELF_ITEM_BYTES_MAX:
-            self._items[name] = data
+    async def put(self, name: str, data: bytes) -> bool:
+        if len(data) > limits.SHELF_ITEM_BYTES_MAX:
+            return False
+        self._items[name] = data
+        return True
 
     async def get(self, names: Sequence[str]) -> dict[str, bytes]:
         return {name: self._items[name] for name in names if name in self._items}

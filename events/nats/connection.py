@@ -127,7 +127,10 @@ async def heeding(work: Coroutine[Any, Any, T]) -> T:
         task.cancel()
         await asyncio.wait((task,))
         raise
-    return task.result()
+    try:
+        return task.result()
+    finally:
+        del task  # what it raised holds this frame: together they would be a cycle
 
 
 async def _close(client: QuickClient) -> None:

@@ -58,16 +58,19 @@ class Disk:
                 f"{self._failure}"
             )
 
-    async def ask(self) -> None:
-        """Has the server given up writing?"""
+    async def ask(self) -> bool:
+        """Has the server given up writing? Whether that could be learnt; what cannot be stays as it was."""
         if self._replicated:
-            return
+            return True
         found = await write_error(self._monitors, self._stream)
+        if found is None:
+            return False
         if found != self.refuses:
             _log.warning("log_writes", refused=found)
         self.refuses = found
         if found:
             self.failed(found)
+        return True
 
     async def ask_again(self) -> None:
         """The same, not too often."""
@@ -78,7 +81,6 @@ class Disk:
 
     async def back(self, last: int) -> None:
         """The server was away or is met for the first time, and its log ends at `last`."""
-        await self.ask()
-        if not self.refuses:
+        if await self.ask() and not self.refuses:
             self._failure = ""
             self.acknowledged(last)

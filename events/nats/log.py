@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from events import names
+from events import limits, names
 from events.errors import (
     LogError,
     LogFull,
@@ -187,7 +187,10 @@ class JetStreamLog:
         if not self._connection.connected:
             await asyncio.sleep(0)  # who tries again and again shall not keep the connection from coming back
             raise LogUnavailable("the connection to the log is lost")
+        began = asyncio.get_running_loop().time()
         await self._ready()
+        if asyncio.get_running_loop().time() - began > limits.READY_WITHIN_MS / 1000:
+            raise LogUnavailable("the log was away: what was to be stored was decided too long ago")
         if self._disk.refuses:
             await self._disk.ask_again()
             if self._disk.refuses:

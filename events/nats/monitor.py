@@ -69,11 +69,18 @@ async def reports(monitors: Sequence[str]) -> tuple[list[ServerReport], list[str
     """What every monitor that can be reached says, and why the others cannot."""
     found: list[ServerReport] = []
     failed: list[str] = []
-    for url in monitors:
+
+    async def one(url: str) -> list[ServerReport] | str:
         try:
-            found += await (_over_http(url) if url.startswith("http") else _over_system_account(url))
+            return await (_over_http(url) if url.startswith("http") else _over_system_account(url))
         except (OSError, http.client.HTTPException, msgspec.MsgspecError, LogUnavailable) as error:
-            failed.append(f"{without_password(url)}: {error}")
+            return f"{without_password(url)}: {error}"
+
+    for said in await asyncio.gather(*map(one, monitors)):
+        if isinstance(said, str):
+            failed.append(said)
+        else:
+            found += said
     return found, failed
 
 
@@ -89,20 +96,24 @@ async def complaints(monitor: str) -> list[Complaint]:
     return list(health.errors) or [Complaint(health.status)]
 
 
-async def write_error(monitors: Sequence[str], stream: str) -> str:
-    """Why nothing can be written to the stream, by the word of a monitoring port; empty if none says so. A server does
-    not say this to who writes, and does not try again until it is restarted."""
-    for url in monitors:
-        if not url.startswith("http"):
-            continue
+async def write_error(monitors: Sequence[str], stream: str) -> str | None:
+    """Why nothing can be written to the stream, by the word of a monitoring port; empty if none says so, and None when
+    none of them answers. A server does not say this to who writes, and does not try again until it is restarted.
+
+    A system account cannot be asked this: where there are no monitoring ports, nobody says so.
+    """
+    asked = [url for url in monitors if url.startswith("http")]
+    answered = not asked
+    for url in asked:
         try:
             found = await complaints(url)
         except OSError:
             continue
+        answered = True
         for one in found:
             if one.stream == stream and "write error" in one.error:
                 return one.error
-    return ""
+    return "" if answered else None
 
 
 async def _over_http(url: str) -> list[ServerReport]:

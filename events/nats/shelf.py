@@ -91,16 +91,19 @@ class JetStreamShelf:
             self._making = loop.create_task(self._make())
         return False
 
-    async def put(self, name: str, data: bytes) -> None:
+    async def put(self, name: str, data: bytes) -> bool:
         if len(data) > min(limits.SHELF_ITEM_BYTES_MAX, self._client.max_payload):
             _log.info("too_large_for_the_shelf", name=name, bytes=len(data))
-            return
+            return False
         if not self._usable():
-            return
+            return False
         answer = await self._replies.ask(_PREFIX + name, data, _TIMEOUT_MS)
+        if answer is not None and not answer.data:
+            self._stands = False  # nobody listens for it: the stream is gone
         error = wire.read_ack(answer.data).error if answer is not None and answer.data else "nobody answers"
         if error is not None:
             _log.warning("not_put_on_the_shelf", name=name, error=str(error))
+        return error is None
 
     async def get(self, names: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

@@ -234,7 +234,8 @@ class Writer:
                 if commit is not None and commit.id == entry.id
             ]
             if ours:  # a server that cannot write is silent too, and what it shows then is not what it has stored
-                await self._disk.ask()
+                if not await self._disk.ask():
+                    return [outcome for _, outcome in doubtful]
                 self._disk.vouch(ours)
         except LogUnavailable:
             return [outcome for _, outcome in doubtful]

@@ -141,6 +141,27 @@ async def test_an_append_that_a_failed_disk_shows_is_unknown(
         assert isinstance(outcome, UnknownOutcome)
 
 
+async def test_a_monitor_that_does_not_answer_says_nothing_good(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was in doubt stays in doubt, also when the connection comes back; what is found is not believed."""
+    monkeypatch.setattr(limits, "APPEND_TIMEOUT_MS", 300)
+
+    async def silent(*_: object) -> None:
+        return None
+
+    async with Proxy("127.0.0.1", own_server.port) as proxy, opened_log(own_server, proxy.url) as log:
+        [before] = await append(log, entry(BOB))
+        monkeypatch.setattr("events.nats.disk.write_error", silent)
+        async with failing(own_server, proxy, ALICE):
+            await log.append_each([entry(ALICE)])
+        await reconnect(log, proxy)
+        await assert_unread(log, before, ALICE)
+        proxy.delay(1_000, lambda said: b'"seq":' in said and b'"message"' not in said)
+        [outcome] = await log.append_each([entry(CAROL)])
+        assert isinstance(outcome, UnknownOutcome)
+
+
 async def reconnect(log: JetStreamLog, proxy: Proxy) -> None:
     await proxy.refuse()
     proxy.cut()

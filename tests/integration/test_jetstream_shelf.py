@@ -108,14 +108,17 @@ async def found(shelf: Shelf, name: str) -> bytes:
 
 
 async def test_a_lost_shelf_is_an_empty_shelf(own_server: NatsServer) -> None:
-    """Without its stream, or without its server, nothing can be put or got, and nobody hears of an error."""
+    """Without its stream nothing can be put or got, until it is made anew by whoever puts something there; without its
+    server neither. Nobody hears of an error."""
     connection = await connect(own_server.url)
     shelf = await JetStreamShelf.open(connection)
-    await shelf.put("demo.a", b"1")
+    assert await shelf.put("demo.a", b"1")
     await delete_stream(own_server, "shelf")
-    await shelf.put("demo.a", b"2")
+    assert not await shelf.put("demo.a", b"2")
     assert await shelf.get(["demo.a"]) == {}
+    await kept(shelf, "demo.a", b"3")
     await own_server.kill()
     await until(lambda: not connection.connected)
     assert await shelf.get(["demo.a"]) == {}
+    assert not await shelf.put("demo.a", b"4")
     await connection.close()

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from actors.decider import Refusal
-from actors.runtime.limits import COMMAND_WITHIN_MS_MAX
+from actors.runtime.limits import COMMAND_BYTES_MAX, COMMAND_PARTS_MAX, COMMAND_WITHIN_MS_MAX
 from actors.runtime.membership import BEATS, HELLO
 from actors.runtime.sender import MOVED_PER_TRY
 from actors.runtime.wire import TRACE_HEADER, Accepted, encode_refusal, partition_subject
@@ -60,14 +60,34 @@ class TestSending:
         assert host.ids == [["first"], ["c-0", "c-1", "c-2", "c-3"], ["c-4", "c-5"]]
 
     async def test_a_message_is_bounded_in_bytes_too(self) -> None:
-        """One large call more than the bound may be in it, no second."""
+        """No call joins others beyond the bound; one that is larger by itself travels alone."""
         scene = Scene()
         host = await scene.host()
-        sender = await scene.sender(message_bytes_max=1_000)
-        for number in range(5):
-            sender.post(ACTOR, b'"' + b"x" * 700 + b'"', id=f"c-{number}")
+        sender = await scene.sender(message_bytes_max=2_000)
+        calls = list[asyncio.Future[Accepted | Refusal]]()
+        for number, size in enumerate((700, 700, 700, 3_000)):
+            calls.append(sender.post(ACTOR, b'"' + b"x" * size + b'"', id=f"c-{number}"))
         await until(lambda: len(host.got) == 3)
-        assert host.ids == [["c-0", "c-1"], ["c-2", "c-3"], ["c-4"]]
+        assert host.ids == [["c-0", "c-1"], ["c-2"], ["c-3"]]
+        for number in range(3):
+            await host.answer(number)
+        await asyncio.gather(*calls)
+
+    async def test_what_no_host_would_take_is_not_sent(self) -> None:
+        """It is told so at once, and keeps nobody's company."""
+        scene = Scene()
+        host = await scene.host()
+        sender = await scene.sender()
+        body, many = b'"' + b"x" * COMMAND_BYTES_MAX + b'"', [(ACTOR, b"{}")] * COMMAND_PARTS_MAX
+        for call in (
+            sender.post(ACTOR, body),
+            sender.post(ACTOR, b"{}", also=[(ACTOR, body)]),
+            sender.post(ACTOR, b"{}", also=many),
+            sender.post(ACTOR, b"{}", id="x" * 65),
+        ):
+            told = await call
+            assert isinstance(told, Refusal) and told.code == "malformed_command"
+        assert not host.got
 
     async def test_a_first_answer_makes_room_for_the_next_message(self) -> None:
         """Whatever of it is still to come: a slow actor doesn't hold the lane."""
@@ -224,7 +244,7 @@ class TestTroubles:
         host = await scene.host()
         sender = await scene.sender()
         await scene.bus.subscribe(partition_subject(partition_of(ACTOR)), host.receive)
-        call = later(sender.send(ACTOR, Add(1)))
+        call = later(sender.send(ACTOR, Add(1), within_ms=20_000))
         await until(lambda: len(host.got) == 4)
         assert [message.subject.split(".")[0] for message, _ in host.got] == ["host", "host", "cmd", "host"]
         await host.answer(3)

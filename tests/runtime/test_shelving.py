@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import Any
 
+from actors.runtime.cell import Cell
 from actors.runtime.host import Host
 from actors.runtime.memory import Memory
 from actors.runtime.wire import Accepted
 from events import limits as ground
-from events.errors import BusTimeout
 from tests.support.house import House, open_house
 from tests.support.tally import TALLY, Add, Puff, Remind, Tally, Total
 from tests.support.waiting import later, until
@@ -118,8 +119,8 @@ class TestSnapshots:
     async def test_a_shelf_that_fails_costs_nothing_but_itself(self) -> None:
         """It is a cache: the host goes on without."""
 
-        async def fails(name: str, data: bytes) -> None:
-            raise BusTimeout("nobody answers")
+        async def fails(name: str, data: bytes) -> bool:
+            return False
 
         async with open_house(snapshot_when_quiet_ms=200, sweep_every_ms=100) as house:
             house.shelf.put = fails  # type: ignore[method-assign]
@@ -129,6 +130,7 @@ class TestSnapshots:
                 await sender.send(actor, Add(1))
             await asyncio.sleep(2)
             assert await sender.send(actor, Add(1)) == Accepted({"total": 4}, 4)
+            assert host.counts()["snapshots"] == 0
 
 
 class TestPassivation:
@@ -149,6 +151,16 @@ class TestPassivation:
             await self.settled(host)
             assert await sender.send(actor, Total()) == Accepted({"total": 3}, 0)
             assert house.log_of(host).replayed == []
+
+    async def test_nothing_is_kept_of_those_who_left(self) -> None:
+        """However many they are, and however little each of them did: it is no longer in anybody's hands."""
+        async with open_house(**self.LIMITS, snapshots_per_sweep_when_busy=1) as house:
+            host, sender = await house.host(), await house.sender()
+            for actor in house.actors_of(host, 60):
+                await sender.send(actor, Add(1))
+            await self.settled(host)
+            gc.collect()
+            assert [one for one in gc.get_objects() if isinstance(one, Cell)] == []
 
     async def test_who_is_asked_stays(self) -> None:
         """Every question counts."""
@@ -183,11 +195,11 @@ class TestPassivation:
             saving, go_on = asyncio.Event(), asyncio.Event()
             put = house.shelf.put
 
-            async def slowly(name: str, data: bytes) -> None:
+            async def slowly(name: str, data: bytes) -> bool:
                 if name == actor:
                     saving.set()
                     await go_on.wait()
-                await put(name, data)
+                return await put(name, data)
 
             house.shelf.put = slowly  # type: ignore[method-assign]
             await saving.wait()
@@ -219,10 +231,11 @@ class TestPassivation:
                 await sender.send(actor, Add(1))
             saving, go_on = asyncio.Event(), asyncio.Event()
 
-            async def slowly(name: str, data: bytes) -> None:
+            async def slowly(name: str, data: bytes) -> bool:
                 if name == actor:
                     saving.set()
                     await go_on.wait()
+                return True
 
             house.shelf.put = slowly  # type: ignore[method-assign]
             await saving.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ class TestTogether:
             for actor in actors:
                 assert isinstance(await sender.send(actor, Add(1)), Accepted)
             assert asyncio.get_running_loop().time() - began < 0.5
+
+    async def test_the_mailbox_of_a_participant_is_bounded_too(self) -> None:
+        """Whoever leads: what waits for it is no more than may, and the rest are told that it is busy."""
+        async with open_house(mailbox_commands_max=4, turn_commands_max=4) as house:
+            host, sender = await house.host(), await house.sender()
+            first, *leads = sorted(house.actors_of(host, 13))
+            house.log_of(host).hold("append")
+            calls = [later(sender.send(first, Add(1)))]
+            await asyncio.sleep(0.1)
+            calls += [later(sender.transact([(lead, Add(1)), (first, Add(1))], within_ms=2_000)) for lead in leads]
+            await asyncio.sleep(0.1)
+            assert len(host.cells[first].mailbox) == 4
+            house.log_of(host).release("append")
+            told = Counter(type(answer).__name__ for answer in await asyncio.gather(*calls))
+            assert told["Accepted"] > 4
+            assert await totals(house, first) == [told["Accepted"]]
 
     async def test_commands_wait_while_a_part_is_promised(self) -> None:
         """They are decided on what comes of it."""

@@ -166,7 +166,7 @@ async def shrink(
     resource: ResourceArgument,
     units: Annotated[int, typer.Argument(metavar="UNITS", help="How many are left; 0 takes it out of use.", min=0)],
 ) -> None:
-    """Leave a resource fewer units, if what is reserved leaves room for that. It takes 20 s, until every host knows.
+    """Leave a resource fewer units, if what is reserved leaves room for that. It takes 30 s, until every host knows.
 
     For example: tidegate booking shrink mics 3
 
