@@ -91,6 +91,13 @@ class RaySettings(Section, frozen=True):
             pattern=r"\A(auto|[^\s:/]+:\d{1,5}|)\Z",
         ),
     ] = ""
+    namespace: Annotated[
+        str,
+        Meta(
+            description="Which hosts of that cluster are ours: logs that share a Ray cluster need one each.",
+            pattern=IDENTIFIER,
+        ),
+    ] = "tidegate"
     object_store_mb: Annotated[
         int,
         Meta(description="Shared memory of an embedded Ray, in megabytes; commands don't use it.", ge=79, le=65_536),

@@ -32,6 +32,10 @@ class RayErrandFailed(TidegateError):
     next_step = "look whether Ray runs (`ray status`), and at its logs"
 
 
+NAMESPACE: Final = "tidegate"
+"""Hosts of two logs on one Ray cluster would take each other for their own: they are apart by this."""
+
+
 class RayErrandLate(RayErrandFailed):
     """Ray did not do it in time. It may still."""
 
@@ -51,14 +55,17 @@ class StartHosts(msgspec.Struct, frozen=True, tag=True):
     reach: Reach
     level: Level
     data_dir: str = ""
+    namespace: str = NAMESPACE
 
 
 class ListHosts(msgspec.Struct, frozen=True, tag=True):
     address: str
+    namespace: str = NAMESPACE
 
 
 class StopHosts(msgspec.Struct, frozen=True, tag=True):
     address: str
+    namespace: str = NAMESPACE
 
 
 Errand: TypeAlias = StartHosts | ListHosts | StopHosts
@@ -118,7 +125,7 @@ def main() -> None:
 def _do(errand: Errand) -> tuple[HostAbout, ...]:
     from actors.runtime import ray_hosts  # noqa: PLC0415  # Ray is imported by who is on an errand, and by nobody else
 
-    with ray_hosts.cluster(errand.address):
+    with ray_hosts.cluster(errand.address, errand.namespace):
         if isinstance(errand, StartHosts):
             settings = LogSettings(level=errand.level, format="json")
             return tuple(ray_hosts.start_hosts(errand.reach, errand.names, partial(prepare, errand.data_dir, settings)))

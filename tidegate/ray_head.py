@@ -80,6 +80,7 @@ class RayHead:
         self.folder: Final = folder_of(data_dir)
         self.log_file: Final = data_dir / "logs" / "ray.log"
         self.address = ""
+        self.namespace: Final = settings.namespace
         self._data_dir: Final = data_dir
         self._settings: Final = settings
         self._child: Child | None = None

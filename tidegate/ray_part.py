@@ -34,8 +34,9 @@ _LOOK_EVERY_MS: Final = 250
 class Cluster:
     """A Ray cluster that is there without us. `environment` is what a driver of it needs."""
 
-    def __init__(self, address: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, address: str, namespace: str, environment: Mapping[str, str]) -> None:
         self.address: Final = address
+        self.namespace: Final = namespace
         self.environment: Final = environment
 
 
@@ -65,7 +66,7 @@ class RayHosts:
     async def start(self) -> None:
         ray = self._ray
         data_dir = "" if self._data_dir is None else str(self._data_dir)
-        errand = StartHosts(ray.address, self._names, self._reach, self._level, data_dir)
+        errand = StartHosts(ray.address, self._names, self._reach, self._level, data_dir, ray.namespace)
         try:
             await ray_driver.run(errand, ray.environment, START_WITHIN_S)
         except RayErrandLate as error:
@@ -76,7 +77,9 @@ class RayHosts:
         """Hosts leave in order; those of a Ray of our own that doesn't answer end with it."""
         try:
             if isinstance(self._ray, Cluster) or self._ray.pid is not None:
-                await ray_driver.run(StopHosts(self._ray.address), self._ray.environment, STOP_TIMEOUT_S)
+                await ray_driver.run(
+                    StopHosts(self._ray.address, self._ray.namespace), self._ray.environment, STOP_TIMEOUT_S
+                )
         finally:
             if self._data_dir is not None:
                 for name in self._names:
@@ -112,9 +115,8 @@ class RayHosts:
     async def _ask_about(self, silent: Sequence[str]) -> None:
         """Raise when a host stays down for a reason; have it made anew when Ray no longer knows it."""
         try:
-            known = {
-                host.name: host for host in await ray_driver.run(ListHosts(self._ray.address), self._ray.environment)
-            }
+            asked = ListHosts(self._ray.address, self._ray.namespace)
+            known = {host.name: host for host in await ray_driver.run(asked, self._ray.environment)}
             for name in silent:
                 host = known.get(name, HostAbout(name, False))
                 if host.failure:

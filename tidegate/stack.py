@@ -94,7 +94,9 @@ class Stack:
         await self._start_hosts(reach, ground, stops)
         if self.kept:
             await self._start_projector(ground, stops)
-        if settings.org == DEMO_ORG:
+        else:
+            await self._look_for_projector(ground)
+        if settings.embedded and settings.org == DEMO_ORG:  # a log that others keep is not ours to put a demo into
             await self._fill(ground)
         self._tell("ready", f"everything runs, after {time.perf_counter() - began:.1f} s", hosts=list(self.names))
 
@@ -162,7 +164,7 @@ class Stack:
         await self.listening.start(ground.bus)
         stops.push_async_callback(self.listening.stop)
         if settings.runtime == "ray":
-            ray = self._head or Cluster(settings.ray.address, os.environ)
+            ray = self._head or Cluster(settings.ray.address, settings.ray.namespace, os.environ)
             data_dir = settings.data_dir if self._head is not None else None
             hosts = RayHosts(ray, self.names, reach, self._tell, level=settings.log.level, data_dir=data_dir)
             self._hosts = hosts
@@ -197,6 +199,15 @@ class Stack:
             self._tell("projector_late", "the read models are still catching up with the log", wrong=True)
         else:
             self._tell("projector_started", f"the read models answer ({_since(began)})")
+
+    async def _look_for_projector(self, ground: Ground) -> None:
+        """Nothing stays here that could keep one."""
+        try:
+            async with asyncio.timeout(ANSWER_MS / 1000):
+                await _answering(ground, self.settings.org)
+        except TimeoutError:
+            text = "nobody keeps the read models yet: run `tidegate projector` where something stays"
+            self._tell("no_projector", text, wrong=True)
 
     async def _fill(self, ground: Ground) -> None:
         """Something to look at, when there is nothing yet."""

@@ -39,7 +39,6 @@ from events.nats.reach import Reach
 
 log = structlog.get_logger(__name__)
 
-NAMESPACE: Final = "tidegate"
 CPUS_IN_RAYS_BOOKS: Final = 0.001
 """Next to nothing, so that there is always room; not nothing, because Ray puts that anywhere, whatever it is told."""
 START_WITHIN_S: Final = 60
@@ -105,10 +104,11 @@ class RayHost:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[None]:
-    """This process as a driver of the Ray cluster at `address`, for as long as the block runs."""
+def cluster(address: str, namespace: str) -> Iterator[None]:
+    """This process as a driver of the Ray cluster at `address`, for as long as the block runs. It sees the hosts of that
+    namespace and no others."""
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING)
+        ray.init(address=address, namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise RayUnreachable(f"no Ray cluster at {address}: {error}") from error
     try:

@@ -164,6 +164,12 @@ async def test_the_same_commands_work_on_a_cluster(tmp_path: Path) -> None:
             about.pid for about in known
         ]
 
+        project = process(
+            sys.executable, "-m", "tidegate", "projector", cwd=tmp_path, says=tmp_path / "projector.log", **login
+        )  # fmt: skip
+        await stops.enter_async_context(project)
+        assert (await command("booking", "list")).data == []  # nobody has put a demo into a log that others keep
+
         put = ("send", "put_resource", "id=room-1", "time_zone=UTC", "--id", "first")
         first = await command(*put)
         assert first.data["accepted"]

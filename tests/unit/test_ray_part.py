@@ -68,4 +68,6 @@ async def test_a_ray_that_says_no_is_not_asked_again(monkeypatch: pytest.MonkeyP
 def _hosts() -> RayHosts:
     environment: Mapping[str, str] = {}
     reach = Reach(servers=("nats://a",), stream="log")
-    return RayHosts(Cluster("a:1", environment), ("host-1",), reach, lambda *_, **__: None, level="info", data_dir=None)
+    return RayHosts(
+        Cluster("a:1", "tidegate", environment), ("host-1",), reach, lambda *_, **__: None, level="info", data_dir=None
+    )

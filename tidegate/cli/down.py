@@ -29,7 +29,7 @@ async def down(
     if keepers:
         await _stop_keeper(call, keepers[0], within)
     elif settings.ray.address:
-        await _stop_hosts(call, settings.ray.address)
+        await _stop_hosts(call, settings.ray.address, settings.ray.namespace)
     else:
         await _end_leftovers(call)
 
@@ -49,10 +49,10 @@ async def _stop_keeper(call: Invocation, keeper: parts.Part, within: int) -> Non
     _say(call, f"the stack on {call.settings.data_dir} stopped", stopped=True, pid=keeper.pid)
 
 
-async def _stop_hosts(call: Invocation, address: str) -> None:
+async def _stop_hosts(call: Invocation, address: str, namespace: str) -> None:
     from tidegate.ray_driver import StopHosts, run
 
-    hosts = [host.name for host in await run(StopHosts(address), os.environ)]
+    hosts = [host.name for host in await run(StopHosts(address, namespace), os.environ)]
     _say(call, f"stopped {', '.join(hosts) or 'nothing: no hosts'} on the Ray cluster at {address}", hosts=hosts)
 
 
