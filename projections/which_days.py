@@ -38,6 +38,7 @@ def which_days(availability: Availability, catalog: Catalog, asked: WhichDays, n
     numbers = [_number(availability, asked.org, active(catalog, id).id) for id in resources]
     rows = columns.rows(numbers, first, end)
     free = ~columns.full[rows] if asked.units == 1 else _with_units(columns, numbers, rows, asked.units)
+    free[columns.capacity[numbers] == 0] = 0  # days that nothing happened to share a row, which is never full
     if asked.session:
         _give_back(availability, rows, free, asked)
     free &= _open(catalog, resources, first, end)

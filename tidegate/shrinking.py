@@ -15,7 +15,7 @@ import msgspec
 
 from actors.booking.commands import ShowDay
 from actors.catalog import LiftRation, PutResource, RationResource, RetireResource, ShowResource
-from actors.decider import Command, Refusal
+from actors.decider import Refusal
 from actors.runtime.sender import Sender
 from actors.runtime.wire import Accepted
 from events.calendar.quantum import date_of
@@ -41,14 +41,25 @@ async def shrink(
     known = await sender.send(catalog, ShowResource(resource))
     if isinstance(known, Refusal):
         return known
-    now = msgspec.convert(known.reply["resource"], Resource)
-    last: Command = RetireResource(resource)
-    if capacity:
-        last = PutResource(
+    units = msgspec.convert(known.reply["resource"], Resource).capacity
+    if capacity >= units:
+        return Refusal("bad_capacity", f"{resource} has {units} units: it can be left fewer, not {capacity}")
+
+    async def put() -> Accepted | Refusal:
+        """As it is by now, but for its capacity."""
+        if not capacity:
+            return await sender.send(catalog, RetireResource(resource))
+        known = await sender.send(catalog, ShowResource(resource))
+        if isinstance(known, Refusal):
+            return known
+        now = msgspec.convert(known.reply["resource"], Resource)
+        smaller = PutResource(
             now.id, now.time_zone, now.name, capacity, now.type, now.description, now.schedule, now.standalone,
             now.metadata,
         )  # fmt: skip
-    answer = await sender.send(catalog, last)
+        return await sender.send(catalog, smaller)
+
+    answer = await put()
     if not isinstance(answer, Refusal) or answer.code not in ("still_bookable", "not_settled"):
         return answer
     rationed = await sender.send(catalog, RationResource(resource, capacity))
@@ -63,7 +74,7 @@ async def shrink(
         lifted = await sender.send(catalog, LiftRation(resource))
         return lifted if isinstance(lifted, Refusal) else days
     while True:
-        answer = await sender.send(catalog, last)
+        answer = await put()
         if not isinstance(answer, Refusal) or answer.code != "not_settled":
             return answer
         await asyncio.sleep((answer.retry_after_ms or 100) / 1000)  # the catalog's clock is behind ours

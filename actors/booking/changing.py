@@ -76,7 +76,7 @@ def end(
     ended: Status = "cancelled" if step == "cancel" else "declined"
     reply = {"booking": id, "status": ended}
     if booking.status == ended:
-        return Decision(reply=reply)
+        return wrong_token(booking, token) or Decision(reply=reply)
     objection = may(booking, step, token) or complete(day, booking.wish, booking.span, by, booking.counted)
     if objection is None and token is not None:
         objection = in_time(booking, _event_type(by, booking).cancel_before, at)
@@ -97,11 +97,17 @@ def after(day: Day, id: str, step: Step, hook: BookingCompleted | BookingMissed,
 
 def may(booking: Booking, step: Step, token: str | None) -> Refusal | None:
     """Whether this one may take the step, and the booking's status has it."""
-    if token is not None and not compare_digest(hashed(token), booking.token_hash):
-        return Refusal("wrong_token", "this is not the booking's management token")
+    if (wrong := wrong_token(booking, token)) is not None:
+        return wrong
     if not allows(booking.status, step):
         return Refusal("wrong_status", f"{booking.id!r} is {booking.status}: there is no way to {step} it")
     return None
+
+
+def wrong_token(booking: Booking, token: str | None) -> Refusal | None:
+    if token is None or compare_digest(hashed(token), booking.token_hash):
+        return None
+    return Refusal("wrong_token", "this is not the booking's management token")
 
 
 def hashed(token: str) -> str:

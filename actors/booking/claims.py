@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from actors.booking.limits import LIMITS
 from events.calendar.quantum import MINUTE_MS, SLOTS
 from events.clock import Instant
 from events.day import Booker, Booking, Slots, Status, Wish
@@ -78,6 +79,25 @@ class Day(msgspec.Struct):
     """As it was last heard of by those in line."""
     agenda: list[Due] = []
     """In order of time."""
+    offer_at: Instant | None = None
+    """When somebody in line is to be made an offer, if so; it stands on the agenda too."""
+    ended: list[str] = []
+    """Bookings that have ended, in the order in which they did."""
+
+    def copied(self) -> Day:
+        """Another that can be changed without this one; all that it holds is frozen."""
+        return msgspec.structs.replace(
+            self,
+            used=self.used.copy(),
+            blocked=self.blocked.copy(),
+            holds=self.holds.copy(),
+            taken=self.taken.copy(),
+            blocks=self.blocks.copy(),
+            bookings=self.bookings.copy(),
+            standby=self.standby.copy(),
+            agenda=self.agenda.copy(),
+            ended=self.ended.copy(),
+        )
 
     def has_room(self, slots: Slots, capacity: int) -> bool:
         return max(self.used[slots.first : slots.end]) + slots.units <= capacity and not self.is_blocked(slots)
@@ -139,11 +159,12 @@ class Day(msgspec.Struct):
     def look(self, at: Instant) -> None:
         """See that an offer is made soon if there is room for anybody in line, and that nobody looks in vain."""
         fits = any(not one.offered and self.has_room(one.slots, self.capacity) for one in self.standby)
-        planned = next((due for due in self.agenda if due[1] == OFFER), None)
-        if fits and planned is None:
+        if fits and self.offer_at is None:
+            self.offer_at = at
             self.remind(at, OFFER, "")
-        elif not fits and planned is not None:
-            self.agenda.remove(planned)
+        elif not fits and self.offer_at is not None:
+            self.forget(self.offer_at, OFFER, "")
+            self.offer_at = None
 
     def plan(self, booking: Booking, at: Instant) -> None:
         """What is to happen by itself to a confirmed booking, as far as it is still to come."""
@@ -152,11 +173,21 @@ class Day(msgspec.Struct):
             if due > at:
                 self.remind(due, str(minutes), booking.id)
         if booking.complete_after is not None:
-            end = booking.wish.start + booking.wish.minutes * MINUTE_MS
-            self.remind(end + booking.complete_after * MINUTE_MS, "complete", booking.id)
+            self.remind(_completed_at(booking, booking.complete_after), "complete", booking.id)
 
-    def unplan(self, booking: str) -> None:
-        self.agenda = [due for due in self.agenda if due[2] != booking or due[1] in ("lapse", "hold")]
+    def unplan(self, booking: Booking) -> None:
+        """Nothing of that happens any more."""
+        for minutes in booking.reminders:
+            self.forget(booking.wish.start - minutes * MINUTE_MS, str(minutes), booking.id)
+        if booking.complete_after is not None:
+            self.forget(_completed_at(booking, booking.complete_after), "complete", booking.id)
+
+    def end(self, booking: Booking) -> None:
+        """It has ended, and is known for a while yet."""
+        self.unplan(booking)
+        self.ended.append(booking.id)
+        if len(self.ended) > LIMITS.ended_kept:
+            del self.bookings[self.ended.pop(0)]
 
     def remind(self, at: Instant, what: str, id: str) -> None:
         due = (at, what, id)
@@ -176,3 +207,7 @@ class Day(msgspec.Struct):
     def _count(counts: list[int], slots: Slots, by: int) -> None:
         for slot in range(slots.first, slots.end):
             counts[slot] += by
+
+
+def _completed_at(booking: Booking, minutes_after: int) -> Instant:
+    return booking.wish.start + (booking.wish.minutes + minutes_after) * MINUTE_MS

@@ -129,6 +129,7 @@ def _initial(actor: str) -> Day:
 
 DAY: Final[Decider[Day, DayCommand, DayFact, By]] = Decider(
     kind="day",
+    state_version=2,
     parts=("resource", "date"),
     commands=COMMANDS,
     facts=FACTS,

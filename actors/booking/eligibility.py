@@ -14,6 +14,7 @@ import msgspec
 
 from actors.booking.limits import LIMITS
 from actors.decider import Consulted, Refusal
+from actors.text import unfit
 from events.calendar.offers import Schedules, occupied, schedules_of, why_not
 from events.calendar.quantum import shares
 from events.catalog import Catalog, EventType, Question, Resource
@@ -21,7 +22,7 @@ from events.clock import Instant
 from events.day import Booker, Item, Wish
 
 Moment: TypeAlias = Literal["take", "confirm"]
-"""What was taken in time may be confirmed inside the notice, and when it is no longer on offer; not when it is over."""
+"""What was taken in time may be confirmed inside the notice, and when the hours have changed; not when it is over."""
 
 ITEMS_MAX: Final = 32
 PARTIES_MAX: Final = 30
@@ -56,6 +57,8 @@ def eligible(by: Consulted[Catalog], wish: Wish, now: Instant, moment: Moment = 
         if wish.start + wish.minutes * 60_000 <= now:
             return Refusal("in_the_past", "it is over", "late")
         return event_type
+    if event_type.room:
+        return Refusal("pass_needed", f"{wish.event_type!r} is guarded by a waiting room, which lets nobody in yet")
     objection = why_not(event_type, offer.schedules, wish.start, wish.minutes, now)
     if objection is not None:
         return Refusal(objection.code, objection.sentence, objection.fault)
@@ -155,17 +158,16 @@ def bad_booker(booker: Booker) -> Refusal | None:
     """What is wrong with what is said of a booker, if anything."""
     most = LIMITS.booker_characters_max
     for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
-        if (problem := bad_text(name, text, most)) is not None:
+        if (problem := bad_text(name, text, most, lines=False)) is not None:
             return problem
-    if booker.email and not _EMAIL.fullmatch(booker.email.strip()):
+    if booker.email and not _EMAIL.fullmatch(booker.email):
         return Refusal("bad_email", f"{booker.email!r} is no e-mail address")
     return None
 
 
-def bad_text(name: str, text: str, most: int) -> Refusal | None:
+def bad_text(name: str, text: str, most: int, *, lines: bool = True) -> Refusal | None:
     """Text that is stored can be shown, and has an end."""
     if len(text) > most:
         return Refusal(f"{name}_too_long", f"{name} has at most {most} characters")
-    if not text.isprintable() and not all(letter.isprintable() or letter in "\n\t" for letter in text):
-        return Refusal(f"bad_{name}", f"{name} has characters that cannot be shown")
-    return None
+    problem = unfit(text, lines=lines)
+    return None if problem is None else Refusal(f"bad_{name}", f"{name}: {problem}")

@@ -60,27 +60,24 @@ def evolve(day: Day, fact: DayFact, at: Instant) -> Day:
             if booking.status == "confirmed":
                 day.plan(booking, at)
         case BookingPending(id, until):
-            _change(day, id, status="pending", until=until)
+            day.unplan(_change(day, id, status="pending", until=until))
         case BookingConfirmed(id):
             day.plan(_change(day, id, status="confirmed", until=None), at)
         case BookingDeclined(id, reason):
-            _change(day, id, status="declined", until=None, reason=reason)
+            day.end(_change(day, id, status="declined", until=None, reason=reason))
         case BookingCancelled(id, reason):
-            _change(day, id, status="cancelled", until=None, reason=reason)
-            day.unplan(id)
+            day.end(_change(day, id, status="cancelled", until=None, reason=reason))
         case BookingLapsed(id):
-            _change(day, id, status="lapsed", until=None)
+            day.end(_change(day, id, status="lapsed", until=None))
         case BookingMoved(id, wish, span, version):
+            day.unplan(day.bookings[id])
             booking = _change(day, id, wish=wish, span=span, version=version)
-            day.unplan(id)
             if booking.status == "confirmed":
                 day.plan(booking, at)
         case BookingCompleted(id):
-            _change(day, id, status="completed")
-            day.unplan(id)
+            day.end(_change(day, id, status="completed"))
         case BookingMissed(id):
-            _change(day, id, status="no_show")
-            day.unplan(id)
+            day.end(_change(day, id, status="no_show"))
         case ReminderDue(id, minutes):
             day.forget(day.bookings[id].wish.start - minutes * MINUTE_MS, str(minutes), id)
         case StandbyJoined(standby, session, booker, wish, slots, capacity):
@@ -105,7 +102,7 @@ def evolve(day: Day, fact: DayFact, at: Instant) -> Day:
 
 def imagined(day: Day, facts: Iterable[DayFact], at: Instant) -> Day:
     """The day as it would be; the day itself stays as it is."""
-    after = msgspec.json.decode(msgspec.json.encode(day), type=Day)
+    after = day.copied()
     for fact in facts:
         after = evolve(after, fact, at)
     return after

@@ -61,5 +61,14 @@ def next_status(
     return "confirmed", None
 
 
+def moved_status(
+    status: Status, until: Instant | None, event_type: EventType, token: str | None, at: Instant
+) -> tuple[Status, Instant | None]:
+    """What was approved was approved for its time: moved by its booker, who has a token, it waits for approval anew."""
+    if status == "confirmed" and token is not None and event_type.approval:
+        return "pending", _pending_until(event_type, at)
+    return status, until
+
+
 def _pending_until(event_type: EventType, at: Instant) -> Instant | None:
     return at + event_type.pending_for * MINUTE_MS if event_type.pending_for else None

@@ -32,8 +32,9 @@ def begins_at(wish: Wish, span: Span) -> tuple[str, str]:
 
 
 def quotas_of(org: str, event_type: EventType, wish: Wish, booker: Booker, session: str) -> tuple[str, ...] | Refusal:
-    """Who counts a booking: its leading resource's quota and its booker's, as far as the event type limits them."""
-    keys = [resource_key(wish.items[0].resource)] if event_type.per_resource.limits else []
+    """Who counts a booking: the quota of each of its resources and that of its booker, as far as the event type limits
+    them."""
+    keys = [resource_key(item.resource) for item in wish.items] if event_type.per_resource.limits else []
     if event_type.per_booker.limits:
         key = booker_key(booker, session)
         if not key:

@@ -7,20 +7,21 @@ is not counted any more, whoever notices.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from typing import Final
 
 import msgspec
 
 from actors.booking.commands import Book, BookSeries, Cancel, Confirm, Decline, Move
-from actors.booking.lifecycle import first_status, next_status
+from actors.booking.lifecycle import first_status, moved_status, next_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, By, apart
 from actors.booking.series import visits_of
 from actors.decider import Consulted, Decider, Decision, Refusal
 from events.calendar.periods import periods_of
 from events.calendar.quantum import DAY_MS
-from events.catalog import Catalog, EventType, Quota
+from events.catalog import Catalog
 from events.clock import Instant
 from events.day import Status, Wish, owner_of
 from events.quota import (
@@ -41,6 +42,11 @@ KEPT_FOR_MS: Final = 62 * DAY_MS
 """What began longer ago counts for no month any more."""
 
 
+PERIOD_MS_MAX: Final = 32 * DAY_MS
+"""Two that begin in one month begin no further apart."""
+FORGOTTEN_AT_ONCE: Final = 64
+
+
 class Entry(msgspec.Struct, frozen=True):
     event_type: str
     start: Instant
@@ -54,6 +60,28 @@ class Tally(msgspec.Struct):
     org: str
     key: str
     entries: dict[str, Entry] = {}
+    order: list[tuple[Instant, str]] = []
+    """The same by their start."""
+
+    def between(self, start: Instant, end: Instant) -> list[tuple[Instant, str]]:
+        return self.order[bisect_left(self.order, (start, "")) : bisect_left(self.order, (end, ""))]
+
+    def add(self, id: str, entry: Entry) -> None:
+        self.entries[id] = entry
+        insort(self.order, (entry.start, id))
+
+    def remove(self, id: str) -> Entry:
+        entry = self.entries.pop(id)
+        del self.order[bisect_left(self.order, (entry.start, id))]
+        return entry
+
+    def forget(self, at: Instant) -> None:
+        """What is over and counts for nothing any more; some of it at a time."""
+        while self.order and self.order[0][0] < at - KEPT_FOR_MS:
+            self.remove(self.order[0][1])
+        for _, id in self.order[:FORGOTTEN_AT_ONCE]:
+            if _is_over(self.entries[id], at):
+                self.remove(id)
 
 
 def decide(tally: Tally, command: QuotaCommand, at: Instant, by: By) -> Answer:
@@ -79,7 +107,14 @@ def decide(tally: Tally, command: QuotaCommand, at: Instant, by: By) -> Answer:
             if entry is None:
                 return Refusal("not_counted", f"{id!r} is not counted here")
             full = _full(tally, [wish], at, by, without=id)
-            return full or Decision((Recounted(id, wish.start),))
+            if full is not None:
+                return full
+            event_type = by.state.event_types.get(entry.event_type)
+            if event_type is None:
+                return Decision((Recounted(id, wish.start),))
+            status, until = moved_status(entry.status, entry.until, event_type, command.token, at)
+            advanced = (Advanced(id, status, until),) if status != entry.status else ()
+            return Decision((Recounted(id, wish.start), *advanced))
 
 
 def _count_series(tally: Tally, command: BookSeries, at: Instant, by: By) -> Answer:
@@ -97,12 +132,11 @@ def _count(tally: Tally, asked: list[Book], at: Instant, by: By) -> Answer:
     first = asked[0]
     if by.sequence < first.catalog:
         return BEHIND
-    keys = (resource_key(first.wish.items[0].resource), booker_key(first.booker, first.session))
-    if tally.key not in keys:
-        return Refusal("not_here", "this quota is neither the resource's nor the booker's")
     event_type = by.state.event_types.get(first.wish.event_type)
     if event_type is None:
         return Refusal("unknown_event_type", f"there is no event type {first.wish.event_type!r}")
+    if tally.key != booker_key(first.booker, first.session) and _resource(tally, first.wish) is None:
+        return Refusal("not_here", "this quota is neither the booker's nor one of the resources'")
     for one in asked:
         if one.booking in tally.entries:
             return Refusal("booking_exists", f"there is a booking {one.booking!r} already")
@@ -113,31 +147,35 @@ def _count(tally: Tally, asked: list[Book], at: Instant, by: By) -> Answer:
     return Decision(tuple(Counted(one.booking, event_type.slug, one.wish.start, status, until) for one in asked))
 
 
+def _resource(tally: Tally, wish: Wish) -> str | None:
+    """Whose quota this is, if it is that of one of these resources."""
+    return next((item.resource for item in wish.items if resource_key(item.resource) == tally.key), None)
+
+
 def _full(tally: Tally, wishes: list[Wish], at: Instant, by: By, *, without: str = "") -> Refusal | None:
+    """Only what may begin in the same periods is looked at: what is counted of other months costs nothing."""
     leading = wishes[0]
+    named = _resource(tally, leading)
     event_type = by.state.event_types.get(leading.event_type)
-    resource = by.state.active.get(leading.items[0].resource)
+    resource = by.state.active.get(named or leading.items[0].resource)
     if event_type is None or resource is None:
         return Refusal("unknown_resource", f"there is no resource {leading.items[0].resource!r}, or it is out of use")
-    counting = {id: entry for id, entry in tally.entries.items() if not _is_over(entry, at) and id != without}
-    if len(counting) + len(wishes) > LIMITS.counted_max:
-        return Refusal("too_many_bookings", f"a quota counts at most {LIMITS.counted_max} bookings")
-    starts = [entry.start for entry in counting.values() if entry.event_type == event_type.slug]
-    starts += [wish.start for wish in wishes]
-    limits = _limits(tally, event_type)
+    if len(tally.entries) + len(wishes) > LIMITS.counted_max:
+        return Refusal("too_many_bookings", f"a quota counts at most {LIMITS.counted_max} bookings at a time")
+    limits = event_type.per_booker if named is None else event_type.per_resource
     wanted = [periods_of(wish.start, resource.time_zone) for wish in wishes]
-    seen = [periods_of(start, resource.time_zone) for start in starts]
+    seen = wanted + [
+        periods_of(start, resource.time_zone)
+        for start, id in tally.between(wishes[0].start - PERIOD_MS_MAX, wishes[-1].start + PERIOD_MS_MAX)
+        if id != without and (entry := tally.entries[id]).event_type == event_type.slug and not _is_over(entry, at)
+    ]
     for period in ("day", "week", "month"):
         most = getattr(limits, period)
         begin = Counter(getattr(one, period) for one in seen)
         if most and any(begin[getattr(one, period)] > most for one in wanted):
-            whose = "of this resource" if tally.key.startswith("r-") else "by the same booker"
+            whose = "of this resource" if named is not None else "by the same booker"
             return Refusal("over_limit", f"at most {most} bookings {whose} begin in one {period}")
     return None
-
-
-def _limits(tally: Tally, event_type: EventType) -> Quota:
-    return event_type.per_resource if tally.key.startswith("r-") else event_type.per_booker
 
 
 def _is_over(entry: Entry, at: Instant) -> bool:
@@ -148,16 +186,15 @@ def _is_over(entry: Entry, at: Instant) -> bool:
 def evolve(tally: Tally, fact: QuotaFact, at: Instant) -> Tally:
     match fact:
         case Counted(booking, event_type, start, status, until):
-            for id in [id for id, old in tally.entries.items() if _is_over(old, at)]:
-                del tally.entries[id]
-            tally.entries[booking] = Entry(event_type, start, status, until)
+            tally.forget(at)
+            tally.add(booking, Entry(event_type, start, status, until))
         case Advanced(booking, status, until):
             old = tally.entries[booking]
             tally.entries[booking] = Entry(old.event_type, old.start, status, until)
         case Recounted(booking, start):
-            tally.entries[booking] = msgspec.structs.replace(tally.entries[booking], start=start)
+            tally.add(booking, msgspec.structs.replace(tally.remove(booking), start=start))
         case Uncounted(booking):
-            del tally.entries[booking]
+            tally.remove(booking)
     return tally
 
 
@@ -168,6 +205,7 @@ def _initial(actor: str) -> Tally:
 
 QUOTA: Final[Decider[Tally, QuotaCommand, QuotaFact, By]] = Decider(
     kind="quota",
+    state_version=2,
     parts=("key",),
     commands=(Book, BookSeries, Confirm, Decline, Cancel, Move),
     facts=FACTS,

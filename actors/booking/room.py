@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from actors.booking.claims import Day, Hold, Taken
+from actors.booking.limits import LIMITS
 from actors.booking.part import By
 from actors.decider import Leases, Refusal
 from events.clock import Instant
@@ -44,14 +46,7 @@ def make_room(
             if day.waiting(id) is not None:  # an offer that is not taken as one is given up
                 gone.append(StandbyLeft(id))
     if max(used) + slots.units > capacity:
-        spoken_for = {*own, converted, moving}
-        overdue = [fact for fact in due(day, at, by.leases) if _whose(fact) not in spoken_for]
-        for fact in overdue:
-            if isinstance(fact, HoldExpired):
-                _give_back(used, slots, day.holds[fact.hold].slots)
-            elif isinstance(fact, SlotsFreed):
-                _give_back(used, slots, day.taken[fact.booking].slots)
-        gone = [*overdue, *gone]
+        gone = [*_overdue(day, used, slots, capacity, {*own, converted, moving}, at, by.leases), *gone]
     if max(used) + slots.units > capacity:
         left = max(capacity - max(used), 0)
         return Refusal("taken", f"{left} of {capacity} units are free at that time, not {slots.units}", "late")
@@ -62,12 +57,19 @@ def meet(one: Slots, other: Slots) -> bool:
     return one.first < other.end and other.first < one.end
 
 
-def _whose(fact: DayFact) -> str | None:
-    """The hold or the booking that time has come for."""
-    match fact:
-        case HoldExpired(id) | SlotsFreed(id) | BookingLapsed(id) | BookingCompleted(id) | ReminderDue(id):
-            return id
-    return None
+def _overdue(
+    day: Day, used: list[int], wanted: Slots, capacity: int, spoken_for: set[str], at: Instant, leases: Leases
+) -> Iterator[DayFact]:
+    """What is over and lies on these slots, until there is room: `used` follows."""
+    for instant, what, id in day.agenda:
+        if instant >= at or max(used) + wanted.units <= capacity:
+            return
+        if id in spoken_for or what not in ("hold", "lapse"):
+            continue
+        stands = day.holds.get(id) if what == "hold" else day.taken.get(id)
+        if stands is not None and meet(stands.slots, wanted) and (facts := tuple(_comes(day, what, id, at, leases))):
+            _give_back(used, wanted, stands.slots)
+            yield from facts
 
 
 def _give_back(used: list[int], window: Slots, slots: Slots) -> None:
@@ -76,27 +78,32 @@ def _give_back(used: list[int], window: Slots, slots: Slots) -> None:
 
 
 def due(day: Day, at: Instant, leases: Leases) -> Iterator[DayFact]:
-    """What becomes true by the time alone."""
-    for instant, what, id in day.agenda:
+    """What becomes true by the time alone: as much of it as one commit may hold. The rest is still due then."""
+    for instant, what, id in islice(day.agenda, LIMITS.due_at_once_max):
         if instant >= at:
             return
-        match what:
-            case "hold":
-                if ends(id, day.holds[id], leases) < at:
-                    yield HoldExpired(id)
-                    if day.waiting(id) is not None:
-                        yield OfferLapsed(id)
-            case "lapse":
-                if id in day.taken:
-                    yield SlotsFreed(id)
-                if id in day.bookings:
-                    yield BookingLapsed(id)
-            case "complete":
-                yield BookingCompleted(id)
-            case "offer":
-                continue  # it takes a look at who is in line: see `standby`
-            case _:
-                yield ReminderDue(id, int(what))
+        yield from _comes(day, what, id, at, leases)
+
+
+def _comes(day: Day, what: str, id: str, at: Instant, leases: Leases) -> Iterator[DayFact]:
+    """What follows from one line of the agenda whose time has come."""
+    match what:
+        case "hold":
+            if ends(id, day.holds[id], leases) < at:
+                yield HoldExpired(id)
+                if day.waiting(id) is not None:
+                    yield OfferLapsed(id)
+        case "lapse":
+            if id in day.taken:
+                yield SlotsFreed(id)
+            if id in day.bookings:
+                yield BookingLapsed(id)
+        case "complete":
+            yield BookingCompleted(id)
+        case "offer":
+            return  # it takes a look at who is in line: see `standby`
+        case _:
+            yield ReminderDue(id, int(what))
 
 
 def ends(id: str, hold: Hold, leases: Leases) -> Instant:

@@ -63,15 +63,16 @@ def book_series(day: Day, command: BookSeries, at: Instant, by: By) -> Answer:
     present = {*by.together, day_actor(day.org, *here)}
     if not all(visit.owner(day.org) in present for visit in visits):
         return CHANGED
-    facts: list[DayFact] = []
+    facts, after = list[DayFact](), day
     reply = None
     for number, visit in enumerate(visits, 1):
         if here not in visit.plan.parts:
             continue
-        answer = book(imagined(day, facts, at) if facts else day, visit.asked, at, by)
+        answer = book(after, visit.asked, at, by)
         if isinstance(answer, Refusal):
             return of_visit(number, answer)
         facts += answer.facts
+        after = imagined(after, answer.facts, at)
         reply = reply or answer.reply
     if reply is None:
         return Refusal("not_here", f"{day.resource} on {day.date} has no part in this")

@@ -8,12 +8,13 @@ A day hears of a capacity that has grown when it is next asked for something, no
 
 from __future__ import annotations
 
-from actors.booking.claims import OFFER, Day
+from actors.booking.claims import Day
 from actors.booking.commands import JoinStandby, LeaveStandby
 from actors.booking.eligibility import bad_booker, eligible
 from actors.booking.happened import evolve, imagined
 from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By, share
+from actors.booking.plan import plan_of
 from actors.booking.room import due
 from actors.decider import Decision, Refusal
 from events.calendar.quantum import MINUTE_MS
@@ -24,9 +25,14 @@ from events.names import is_identifier
 
 def join(day: Day, command: JoinStandby, at: Instant, by: By) -> Answer:
     if by.together:
-        return Refusal("standby_single", "one stands in line for one day of one resource")
+        return Refusal("standby_single", "one stands in line for one resource, within one UTC date, buffers included")
     if not is_identifier(command.session):
         return Refusal("bad_session", f"{command.session!r} is no session")
+    plan = plan_of(command.wish, at, by)
+    if isinstance(plan, Refusal):
+        return plan
+    if len(plan.parts) > 1:
+        return Refusal("standby_single", "one stands in line for one resource, within one UTC date, buffers included")
     mine = share(day, command.standby, command.wish, command.catalog, at, by)
     if isinstance(mine, Refusal):
         return mine
@@ -72,7 +78,7 @@ def settled(day: Day, at: Instant, by: By) -> tuple[list[DayFact], Day]:
 
 def _offers(day: Day, at: Instant, by: By) -> list[DayFact]:
     """To the first in line that fits; whoever waits for what cannot be booked any more has waited in vain."""
-    if not any(what == OFFER for _, what, _ in day.agenda):
+    if day.offer_at is None:
         return []
     for one in day.standby:
         if one.offered or not day.has_room(one.slots, _units(day, by)):

@@ -10,7 +10,7 @@ from actors.booking.claims import Day
 from actors.booking.commands import Book, Move
 from actors.booking.eligibility import answered, bad_booker, eligible
 from actors.booking.holding import not_yours
-from actors.booking.lifecycle import first_status
+from actors.booking.lifecycle import first_status, moved_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, CHANGED, Answer, By, apart, complete, owns, share, unknown
 from actors.booking.parties import quotas_of, slots_of
@@ -22,6 +22,7 @@ from events.day import (
     Booking,
     BookingMade,
     BookingMoved,
+    BookingPending,
     DayFact,
     OfferTaken,
     SlotsFreed,
@@ -67,8 +68,8 @@ def book(day: Day, command: Book, at: Instant, by: By) -> Answer:
     reply = {"booking": command.booking, "status": status, "until": until}
     if not owns(day, command.booking):
         return Decision((*made, taken), reply)
-    if len(day.bookings) >= LIMITS.bookings_max:
-        return Refusal("too_many_bookings", f"a day records at most {LIMITS.bookings_max}, ended ones too")
+    if len(day.bookings) - len(day.ended) >= LIMITS.bookings_max:
+        return Refusal("too_many_bookings", f"at most {LIMITS.bookings_max} bookings begin on one day of a resource")
     booking = Booking(
         command.booking, command.wish, span, status, command.session, command.booker, command.answers,
         command.token_hash, at, until, complete_after=event_type.complete_after, reminders=event_type.reminders,
@@ -117,15 +118,18 @@ def move(day: Day, command: Move, at: Instant, by: By) -> Answer:
     if stands is not None and has_lapsed(stands, at):
         return Refusal("lapsed", f"{id!r} has lapsed", "late")
     facts: list[DayFact] = [] if old is None else [SlotsFreed(id)]
+    stood: Status = "confirmed" if command.until is None else "provisional"
+    stood = old.status if old is not None else booking.status if booking is not None else stood
+    status, until = moved_status(stood, command.until, event_type, command.token, at)
     slots = slots_of(day.resource, day.date, wish.items, span)
     if slots is not None:
         made = make_room(day, slots, command.session, at, by, moving=id)
         if isinstance(made, Refusal):
             return made
-        status: Status = "confirmed" if command.until is None else "provisional"
-        status = old.status if old is not None else booking.status if booking is not None else status
-        facts = [*made, *facts, SlotsTaken(id, wish.event_type, slots, status, command.until, "", by.sequence)]
+        facts = [*made, *facts, SlotsTaken(id, wish.event_type, slots, status, until, "", by.sequence)]
     if booking is None:
         return Decision(tuple(facts))
-    moved = BookingMoved(id, wish, span, booking.version + 1)
-    return Decision((*facts, moved), {"booking": id, "status": booking.status, "version": booking.version + 1})
+    facts.append(BookingMoved(id, wish, span, booking.version + 1))
+    if status != booking.status:
+        facts.append(BookingPending(id, until))
+    return Decision(tuple(facts), {"booking": id, "status": status, "version": booking.version + 1})

@@ -5,7 +5,6 @@ A check looks at the thing alone. What it refers to is looked up by the decider,
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain, pairwise
@@ -14,6 +13,7 @@ from typing import Final
 from actors.catalog.limits import DAY_MINUTES, CatalogPolicy
 from actors.catalog.regions import is_region, time_zones
 from actors.decider import Refusal
+from actors.text import unfit
 from events.catalog import EventType, Question, Quota, Resource, Schedule, Window
 from events.names import is_identifier
 
@@ -21,8 +21,6 @@ GRID_MINUTES: Final = 15
 YEARS: Final = range(1970, 3_000)
 """Those of an override's date: far enough from where calendars end, so that its neighbours are dates too."""
 
-_UNFIT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Control characters, lone halves of surrogate pairs, and line breaks by another name."""
 _SHOWN_CHARACTERS: Final = 64
 
 
@@ -111,12 +109,8 @@ def _text(field: str, text: str, most: int, *, lines: bool = False) -> Refusal |
         return Refusal(
             f"{field.replace(' ', '_')}_too_long", f"a {field} has at most {most} characters, not {len(text)}"
         )
-    if text.isprintable():
-        return None
-    for place, character in enumerate(text, 1):
-        if unicodedata.category(character) in _UNFIT and not (lines and character == "\n"):
-            return Refusal("bad_text", f"character {place} of a {field}, U+{ord(character):04X}, cannot be shown")
-    return None
+    problem = unfit(text, lines=lines)
+    return None if problem is None else Refusal("bad_text", f"{field}: {problem}")
 
 
 def _line(field: str, text: str, policy: CatalogPolicy, *, empty: bool = False) -> Refusal | None:

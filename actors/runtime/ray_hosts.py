@@ -105,7 +105,7 @@ class RayHost:
 
 @contextmanager
 def cluster(address: str, namespace: str) -> Iterator[None]:
-    """This process as a driver of the Ray cluster at `address`, for as long as the block runs. It sees the hosts of that
+    """This process as a driver of the Ray cluster at `address`, as long as the block runs. It sees the hosts of that
     namespace and no others."""
     try:
         ray.init(address=address, namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)

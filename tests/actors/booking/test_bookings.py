@@ -8,7 +8,9 @@ import pytest
 from actors.booking.changing import hashed
 from actors.booking.commands import Book, Cancel, Complete, Confirm, Decline, Miss, Move, PlaceHold, ShowBooking
 from actors.booking.lifecycle import ALIVE, TRANSITIONS
+from actors.booking.quota import QUOTA
 from actors.decider import Leases, Tick
+from actors.specification import given
 from events.calendar.quantum import Span
 from events.clock import Instant
 from events.day import (
@@ -35,6 +37,7 @@ from events.day import (
     Status,
     Wish,
 )
+from events.quota import Advanced, Counted, Recounted, quota_actor
 from tests.support.studio import ACTOR, CATALOG, DATE, HOUR_MS, NOON, NOW, by, day, days_of_wish, id_of, wish
 
 ID = id_of("b-1")
@@ -276,6 +279,39 @@ class TestLifecycle:
         day(*booked(), *busy).when(Move(ID, half), policy=by()).then_refused("taken")
         day(*booked()).when(Move(ID, wish("wide")), policy=by()).then_refused("items_differ")
         day(*booked()).when(Move(ID, half, 5), policy=by()).then_refused("changed_meanwhile")
+
+    def test_what_was_approved_is_approved_anew_when_its_booker_moves_it(self) -> None:
+        """It was approved for its time; the operator, who approves, moves it as it is. Every day that it goes to sees
+        it alike, and so does who counts it."""
+        later, until = wish("asked", NOON + 24 * HOUR_MS), NOW + 3_600_000
+        there = "demo.day.studio.2026-12-08"
+        both = by(ACTOR, there)
+        facts = booked("confirmed", wish("asked"))
+        moved = BookingMoved(ID, later, Span(later.start, later.start + HOUR_MS), 1)
+        day(*facts).when(Move(ID, later, None, TOKEN), policy=both).then(
+            SlotsFreed(ID), moved, BookingPending(ID, until)
+        )
+        pending = SlotsTaken(ID, "asked", SLOTS, "pending", until, "", 7)
+        day(actor=there).when(Move(ID, later, None, TOKEN), policy=both).then(pending)
+        day(*facts).when(Move(ID, later), policy=both).then(SlotsFreed(ID), moved)
+        hers = quota_actor("demo", "b-1")
+        counted = given(QUOTA, Counted(ID, "asked", NOON, "confirmed", None), at=NOW, actor=hers)
+        counted.when(Move(ID, later, None, TOKEN), policy=by(ACTOR, there, hers)).then(
+            Recounted(ID, later.start), Advanced(ID, "pending", until)
+        )
+
+    def test_what_a_room_guards_is_not_taken_without_its_pass(self) -> None:
+        """And nobody gives any out yet."""
+        guarded = msgspec.structs.replace(CATALOG.event_types["visit"], room="launch")
+        catalog = msgspec.structs.replace(CATALOG, event_types=CATALOG.event_types | {"visit": guarded})
+        day().when(Book(ID, wish()), policy=by(catalog=catalog)).then_refused("pass_needed")
+
+    def test_people_are_called_what_they_are_called(self) -> None:
+        """Joined letters, no-break spaces and pictures are part of names; controls are not, nor blanks of addresses."""
+        for name in ("Jean\u00a0Dupont", "می\u200cخواهم", "👩\u200d🎤"):
+            assert day().when(Book(ID, wish(), booker=Booker(name)), policy=by()).facts
+        day().when(Book(ID, wish(), booker=Booker("Ann\nLee")), policy=by()).then_refused("bad_name")
+        day().when(Book(ID, wish(), booker=Booker(email=" a@b.c")), policy=by()).then_refused("bad_email")
 
     def test_it_is_moved_to_another_day(self) -> None:
         """Both take part; the first one still owns it, so its id still leads there."""

@@ -291,6 +291,9 @@ class OneDay(RuleBasedStateMachine):
         row = self.rows[id]
         if row.status == "cancelled":
             answer = self.ask(Cancel(id, token))
+            if token == "guess":
+                assert isinstance(answer, Refusal) and answer.code == "wrong_token"
+                return
             assert isinstance(answer, Decision) and not answer.facts
             return
         if token == "guess":

@@ -42,7 +42,26 @@ class TestRules:
         assert hours(starts_of("FREQ=WEEKLY;COUNT=3", MARCH_22, "Europe/Berlin")) == [
             "03-22 09:00", "03-29 08:00", "04-05 08:00"
         ]  # fmt: skip
-        assert hours(starts_of("RRULE:FREQ=DAILY;UNTIL=20270324", MARCH_22, "UTC")) == ["03-22 09:00", "03-23 09:00"]
+
+    @pytest.mark.parametrize(
+        ("until", "last"),
+        [
+            ("20270324", "03-24 09:00"),
+            ("20270324T100000", "03-24 09:00"),
+            ("20270324T095959", "03-23 09:00"),
+            ("20270324T090000Z", "03-24 09:00"),
+            ("20270324T085959Z", "03-23 09:00"),
+        ],
+    )
+    def test_it_ends_with_what_its_end_says(self, until: str, last: str) -> None:
+        """A date is all of that date, a time is the clock's, and one with a Z is the same instant everywhere."""
+        assert hours(starts_of(f"RRULE:FREQ=DAILY;UNTIL={until}", MARCH_22, "Europe/Berlin"))[-1] == last
+
+    def test_it_begins_where_it_is_told_to(self) -> None:
+        """In the second of the two hours that a clock shows twice, too."""
+        second = day_start("2026-10-25") + HOUR_MS
+        told = starts_of("FREQ=WEEKLY;COUNT=2", second, "Europe/Berlin")
+        assert hours(told) == ["10-25 01:00", "11-01 01:00"]
 
     @pytest.mark.parametrize(
         ("rule", "code"),
@@ -50,6 +69,7 @@ class TestRules:
             ("nonsense", "bad_rule"),
             ("FREQ=SOMETIMES;COUNT=2", "bad_rule"),
             ("FREQ=DAILY;COUNT=2\nEXDATE:20270322", "bad_rule"),
+            ("FREQ=DAILY;UNTIL=20271332", "bad_rule"),
             ("", "bad_rule"),
             ("FREQ=DAILY", "too_many_occurrences"),
             (f"FREQ=DAILY;COUNT={LIMITS.visits_max + 1}", "too_many_occurrences"),
