@@ -20,10 +20,12 @@ from actors.runtime.sender import Sender
 from actors.runtime.wire import Accepted
 from events.calendar.quantum import date_of
 from events.catalog import Resource
-from events.clock import Clock
+from events.clock import Clock, Instant
 from events.log import EventLog
 
 DAYS_AT_A_TIME = 64
+LATER = ("not_settled", "not_looked")
+"""What is refused only for now: not everybody has heard of it, or clocks differ."""
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -45,39 +47,40 @@ async def shrink(
     if capacity >= units:
         return Refusal("bad_capacity", f"{resource} has {units} units: it can be left fewer, not {capacity}")
 
-    async def put() -> Accepted | Refusal:
+    async def put(looked_at: Instant = 0) -> Accepted | Refusal:
         """As it is by now, but for its capacity."""
         if not capacity:
-            return await sender.send(catalog, RetireResource(resource))
+            return await sender.send(catalog, RetireResource(resource, looked_at))
         known = await sender.send(catalog, ShowResource(resource))
         if isinstance(known, Refusal):
             return known
         now = msgspec.convert(known.reply["resource"], Resource)
         smaller = PutResource(
             now.id, now.time_zone, now.name, capacity, now.type, now.description, now.schedule, now.standalone,
-            now.metadata,
+            now.metadata, looked_at,
         )  # fmt: skip
         return await sender.send(catalog, smaller)
 
     answer = await put()
-    if not isinstance(answer, Refusal) or answer.code not in ("still_bookable", "not_settled"):
+    if not isinstance(answer, Refusal) or answer.code not in ("still_bookable", *LATER):
         return answer
     rationed = await sender.send(catalog, RationResource(resource, capacity))
     if isinstance(rationed, Refusal):
         return rationed
     told(f"no more than {capacity} units of {resource} are given out; making sure that every host knows")
     await asyncio.sleep(rationed.reply["settled_after_ms"] / 1000)
-    days = await _reserved(sender, log, f"{org}.day.{resource}", date_of(clock()), capacity)
-    if isinstance(days, Refusal):
-        return days
-    if days:
-        lifted = await sender.send(catalog, LiftRation(resource))
-        return lifted if isinstance(lifted, Refusal) else days
-    while True:
-        answer = await put()
-        if not isinstance(answer, Refusal) or answer.code != "not_settled":
+    while True:  # more than once when clocks differ
+        looked_at = clock()
+        days = await _reserved(sender, log, f"{org}.day.{resource}", date_of(looked_at), capacity)
+        if isinstance(days, Refusal):
+            return days
+        if days:
+            lifted = await sender.send(catalog, LiftRation(resource))
+            return lifted if isinstance(lifted, Refusal) else days
+        answer = await put(looked_at)
+        if not isinstance(answer, Refusal) or answer.code not in LATER:
             return answer
-        await asyncio.sleep((answer.retry_after_ms or 100) / 1000)  # the catalog's clock is behind ours
+        await asyncio.sleep((answer.retry_after_ms or 500) / 1000)
 
 
 async def _reserved(sender: Sender, log: EventLog, days: str, today: str, most: int) -> list[Reserved] | Refusal:

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.decider import Command
 from events.catalog import Question, Quota, Weekday, Window
+from events.clock import Instant
 
 Most: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 """At most so many of a list; all, when 0."""
@@ -26,12 +27,15 @@ class PutResource(Command, frozen=True):
     schedule: str = ""
     standalone: bool = True
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    looked_at: Instant = 0
+    """With a smaller capacity: when whoever asks saw that no more than that is reserved (see `rations`)."""
 
 
 class RetireResource(Command, frozen=True):
     """Take a resource out of use. Retiring what is retired already is accepted."""
 
     id: str
+    looked_at: Instant = 0
 
 
 class ListResources(Command, frozen=True):
@@ -123,6 +127,8 @@ class RemoveEventType(Command, frozen=True):
     """Forget an event type, and its links with it."""
 
     slug: str
+    looked_at: Instant = 0
+    """When whoever asks saw that it has no bookings to come."""
 
 
 class ListEventTypes(Command, frozen=True):

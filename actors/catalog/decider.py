@@ -72,8 +72,8 @@ def decide(
     match command:
         case PutResource():
             return _put_resource(catalog, command, at, policy)
-        case RetireResource(id):
-            return _retire(catalog, id, at)
+        case RetireResource(id, looked_at):
+            return _retire(catalog, id, at, looked_at)
         case RationResource() | LiftRation():
             return ration(catalog, command)
         case ListResources():
@@ -88,10 +88,10 @@ def decide(
             return Decision(reply={"schedules": list(_page(catalog.schedules, after, most).values())})
         case PutEventType():
             return _put_event_type(catalog, command, policy)
-        case RemoveEventType(slug):
+        case RemoveEventType(slug, looked_at):
             if slug not in catalog.event_types:
                 return _unknown_event_type(slug)
-            return still_offered(catalog, slug, at) or Decision((EventTypeRemoved(slug),), {"slug": slug})
+            return still_offered(catalog, slug, at, looked_at) or Decision((EventTypeRemoved(slug),), {"slug": slug})
         case ListEventTypes(after, most):
             return _list_event_types(catalog, after, most)
         case Link() | Unlink():
@@ -135,17 +135,17 @@ def _put_resource(
         return _full("resources, retired ones included", "too_many_resources", policy.resources_max)
     if catalog.active.get(id) == resource:
         return Decision(reply=resource)
-    if refusal := still_bookable(catalog, id, resource.capacity, at):
+    if refusal := still_bookable(catalog, id, resource.capacity, at, command.looked_at):
         return refusal
     return Decision((ResourcePut(resource),), resource)
 
 
-def _retire(catalog: Catalog, id: str, at: Instant) -> Decision[CatalogFact] | Refusal:
+def _retire(catalog: Catalog, id: str, at: Instant, looked_at: Instant) -> Decision[CatalogFact] | Refusal:
     if id in catalog.retired:
         return Decision(reply={"id": id})
     if id not in catalog.active:
         return _unknown_resource(id)
-    return still_bookable(catalog, id, 0, at) or Decision((ResourceRetired(id),), {"id": id})
+    return still_bookable(catalog, id, 0, at, looked_at) or Decision((ResourceRetired(id),), {"id": id})
 
 
 def _list_resources(catalog: Catalog, command: ListResources) -> Decision[CatalogFact]:

@@ -3,8 +3,9 @@
 The bookings stand in other actors, and new ones are made every moment. So a capacity shrinks in two steps. First the
 resource is rationed: no more units than that are given out. When every host must have heard of it (`SETTLED_MS`),
 nothing above it can be reserved any more; whoever asks then looks at what is reserved, and puts the smaller capacity,
-or lifts the ration. A resource goes in the same way, rationed to nothing; an event type, when it has been inactive for
-so long. What nothing was ever linked to has no bookings, and goes at once.
+or lifts the ration. The catalog is told when they looked, and takes their word for it. A resource goes in the same way,
+rationed to nothing; an event type, when it has been inactive for so long. What nothing was ever linked to has no
+bookings, and goes at once.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def ration(catalog: Catalog, command: RationResource | LiftRation) -> Decision[C
     return Decision((ResourceRationed(id, command.most),), settled)
 
 
-def still_bookable(catalog: Catalog, id: str, capacity: int, at: Instant) -> Refusal | None:
+def still_bookable(catalog: Catalog, id: str, capacity: int, at: Instant, looked_at: Instant) -> Refusal | None:
     """Whether more of its units than that may be reserved, for all that anybody can know."""
     resource = catalog.active.get(id)
     if resource is None or capacity >= resource.capacity or not _among(catalog.ever_linked, id):
@@ -51,24 +52,26 @@ def still_bookable(catalog: Catalog, id: str, capacity: int, at: Instant) -> Ref
             "still_bookable",
             f"more than {capacity} units of {id} may be reserved: ration it first, and see what is",
         )
-    return _settled(known.since, at)
+    return _settled(known.since, at, looked_at)
 
 
-def still_offered(catalog: Catalog, slug: str, at: Instant) -> Refusal | None:
+def still_offered(catalog: Catalog, slug: str, at: Instant, looked_at: Instant) -> Refusal | None:
     """Whether it may have bookings that nobody has looked at."""
     if not _among(catalog.ever_offered, slug):
         return None
     since = catalog.inactive_since.get(slug)
     if since is None:
         return Refusal("still_bookable", f"{slug} can be booked: make it inactive first, and see what is")
-    return _settled(since, at)
+    return _settled(since, at, looked_at)
 
 
-def _settled(since: Instant, at: Instant) -> Refusal | None:
+def _settled(since: Instant, at: Instant, looked_at: Instant) -> Refusal | None:
     left_ms = since + SETTLED_MS - at
-    if left_ms <= 0:
-        return None
-    return Refusal("not_settled", f"not every host may have heard of it yet: in {left_ms} ms", "busy", left_ms)
+    if left_ms > 0:
+        return Refusal("not_settled", f"not every host may have heard of it yet: in {left_ms} ms", "busy", left_ms)
+    if looked_at < since + SETTLED_MS:
+        return Refusal("not_looked", "see first that no booking stands against it, as `tidegate booking shrink` does")
+    return None
 
 
 def _among(names: list[str], name: str) -> bool:

@@ -322,6 +322,9 @@ class OneDay(RuleBasedStateMachine):
         if self.accepts(Move(id, wish, row.until, token=token, session=session), *codes):
             row.wish = wish
             row.plan(self.at)
+            if row.status == "confirmed" and token is not None and wish.event_type in {"asked", "both"}:
+                row.status, row.reminders = "pending", set()
+                row.until = self.at + 60 * MINUTE_MS if wish.event_type == "asked" else None
 
     @rule(id=bookings, missed=st.booleans())
     def see_whether_they_came(self, id: str, missed: bool) -> None:

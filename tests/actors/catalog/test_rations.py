@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.catalog import (
@@ -64,8 +65,11 @@ def test_a_ration_comes_first() -> None:
     rationed.when(RationResource("room", 3)).then_nothing(reply=settled)
     rationed.when(SMALLER, at=100 + SETTLED_MS - 1).then_refused("not_settled")
     put = ResourcePut(Resource("room", "room", "UTC", 3))
-    rationed.when(SMALLER, at=100 + SETTLED_MS).then(put)
-    rationed.when(PutResource("room", "UTC", capacity=2), at=100 + SETTLED_MS).then_refused("still_bookable")
+    known = 100 + SETTLED_MS
+    for looked_at in (0, known - 1):
+        rationed.when(msgspec.structs.replace(SMALLER, looked_at=looked_at), at=known).then_refused("not_looked")
+    rationed.when(msgspec.structs.replace(SMALLER, looked_at=known), at=known).then(put)
+    rationed.when(PutResource("room", "UTC", capacity=2, looked_at=known), at=known).then_refused("still_bookable")
     assert rationed.given(put, at=200).state().rations == {}
 
 
@@ -73,7 +77,8 @@ def test_a_stricter_ration_counts_from_its_own_time() -> None:
     """Three for long does not make none settled."""
     stricter = linked(ResourceRationed("room", 3)).given(ResourceRationed("room", 0), at=SETTLED_MS)
     stricter.when(RetireResource("room"), at=SETTLED_MS).then_refused("not_settled")
-    stricter.when(RetireResource("room"), at=2 * SETTLED_MS).then(ResourceRetired("room"))
+    gone = RetireResource("room", 2 * SETTLED_MS)
+    stricter.when(gone, at=2 * SETTLED_MS).then(ResourceRetired("room"))
 
 
 def test_a_ration_is_lifted() -> None:
@@ -99,7 +104,9 @@ def test_an_event_type_goes_when_it_has_long_been_inactive() -> None:
     """Made active in between, it starts anew."""
     inactive = EventTypePut(EventType("visit", "visit", active=False))
     linked(inactive, at=5).when(RemoveEventType("visit"), at=4 + SETTLED_MS).then_refused("not_settled")
-    linked(inactive, at=5).when(RemoveEventType("visit"), at=5 + SETTLED_MS).then(EventTypeRemoved("visit"))
+    linked(inactive, at=5).when(RemoveEventType("visit"), at=5 + SETTLED_MS).then_refused("not_looked")
+    looked = RemoveEventType("visit", 5 + SETTLED_MS)
+    linked(inactive, at=5).when(looked, at=5 + SETTLED_MS).then(EventTypeRemoved("visit"))
     again = linked(inactive, at=5).given(EventTypePut(VISIT), at=6).given(inactive, at=7)
     again.when(RemoveEventType("visit"), at=6 + SETTLED_MS).then_refused("not_settled")
     again.when(PutEventType("visit"), at=8).then(EventTypePut(EventType("visit", "visit")))

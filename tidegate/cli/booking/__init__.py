@@ -6,7 +6,7 @@ import typer
 
 from tidegate.cli.booking.changing import cancel, complete, confirm, decline, no_show, reschedule
 from tidegate.cli.booking.closing import block, standby, unblock
-from tidegate.cli.booking.creating import event_type, link, resource, schedule, shrink
+from tidegate.cli.booking.creating import event_type, link, resource, schedule, shrink, withdraw
 from tidegate.cli.booking.files import feed, ics
 from tidegate.cli.booking.looking import list_, month, show, slots
 from tidegate.cli.booking.repeating import series
@@ -27,5 +27,5 @@ for looking in (slots, month, show):
     add(booking_app, looking)
 for taking in (hold, book, series, confirm, decline, cancel, reschedule, complete, no_show):
     add(booking_app, taking)
-for closing in (shrink, block, unblock, standby, watch, ics, feed):
+for closing in (shrink, withdraw, block, unblock, standby, watch, ics, feed):
     add(booking_app, closing)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tidegate.cli.booking.common import ResourceArgument, done, pairs
+from tidegate.cli.booking.common import EventTypeArgument, ResourceArgument, done, pairs
 from tidegate.cli.shared import ExitCode, Invocation
 from tidegate.hours import override_from, spelled, weekly_from
 
@@ -181,6 +181,25 @@ async def shrink(
     left = "out of use" if units == 0 else f"{units} units"
     done(call, data, f"as it was: {resource}" if days else f"{left}: {resource}", **rows)
     if days:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def withdraw(call: Invocation, event_type: EventTypeArgument) -> None:
+    """Take an event type away, if no bookings of it are to come. It takes 30 s, until every host knows.
+
+    For example: tidegate booking withdraw production
+
+    Ends with 1 when there are any: then it is not bookable any more, and they are named.
+    """
+    from tidegate.asking import opened
+    from tidegate.withdrawing import withdraw as take_away
+
+    async with opened(call.settings) as asking:
+        coming = await take_away(asking, event_type, lambda text: None if call.json else call.err.print(text))
+    data = {"event_type": event_type, "withdrawn": not coming, "bookings": [one.id for one in coming]}
+    rows = {f"{number}": one.id for number, one in enumerate(coming, 1)}
+    done(call, data, f"not bookable any more: {event_type}" if coming else f"taken away: {event_type}", **rows)
+    if coming:
         raise typer.Exit(ExitCode.FAILED)
 
 
