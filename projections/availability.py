@@ -55,6 +55,13 @@ class DayChanged(Delta, frozen=True, tag="day"):
     taken: Runs
 
 
+class UnitsChanged(Delta, frozen=True, tag="units"):
+    """Topic `units/<resource>`: how many there are. It changes all of the resource's days. Those that something
+    happened on are told by deltas of their own too; who shows one that nothing happened on follows this."""
+
+    capacity: int
+
+
 class HoldsChanged(Delta, frozen=True, tag="holds"):
     """Topic `holds/<resource>/<date>`. The bits are slots of which anything is held."""
 
@@ -98,7 +105,7 @@ class Availability:
     """A projection."""
 
     name = "availability"
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         self.columns = Columns()
@@ -183,7 +190,8 @@ class Availability:
         if tell and day_differs:
             capacity = int(columns.capacity[columns.resource_of[row]])
             day = _day_delta(capacity, was_taken >= capacity, was_taken, was_blocked, taken, blocked)
-            found.append(Change(org, f"day/{topic}", int(columns.taken_at[row]), sequence, day))
+            before_at = columns.changed_at(int(columns.resource_of[row]), row)
+            found.append(Change(org, f"day/{topic}", before_at, sequence, day))
         if tell and holds_differ:
             old, new = bits(was_held > 0), bits(held > 0)
             holds = HoldsChanged(spelled(new & ~old), spelled(old & ~new), runs(held, held != was_held))
@@ -213,18 +221,24 @@ class Availability:
         for id, old in was.items():
             number = columns.resources[org, id]
             units = columns.capacity[number] = _units_of(sizes, id)
-            for row in columns.days_of(number) if units != old else ():
+            if units == old:
+                continue
+            for row in columns.days_of(number):
                 taken, blocked = columns.taken[row], columns.blocked[row] > 0
                 delta = _day_delta(units, taken >= old, taken, blocked, taken, blocked)
                 topic = f"day/{id}/{date_of_day(int(columns.day_of[row]))}"
-                yield Change(org, topic, int(columns.taken_at[row]), sequence, delta)
-                columns.taken_at[row] = sequence
+                yield Change(org, topic, columns.changed_at(number, row), sequence, delta)
                 columns.changed(row)
+            yield Change(org, f"units/{id}", int(columns.resized_at[number]), sequence, UnitsChanged(units))
+            columns.resized_at[number] = sequence
 
     def save(self) -> bytes:
         columns = self.columns
         names = {number: name for name, number in columns.resources.items()}
         saved = SavedDays(self.today, self._sizes)
+        for (org, id), number in sorted(columns.resources.items()):
+            if at := int(columns.resized_at[number]):
+                saved.resized.setdefault(org, {})[id] = at
         order = sorted(
             (*names[int(columns.resource_of[row])], int(columns.day_of[row]), row) for row in columns.every_row()
         )
@@ -244,6 +258,9 @@ class Availability:
             for id in sorted({*sizes.active, *sizes.retired}):
                 number = columns.resource(org, id)
                 columns.capacity[number] = _units_of(sizes, id)
+        for org, resized in saved.resized.items():
+            for id, at in resized.items():
+                columns.resized_at[columns.resource(org, id)] = at
         rows = [columns.make_row(columns.resource(org, id), day) for org, id, day, _, _ in saved.days]
         columns.taken_at[rows] = [taken_at for *_, taken_at, _ in saved.days]
         columns.held_at[rows] = [held_at for *_, held_at in saved.days]

@@ -44,6 +44,8 @@ class Columns:
         self.resources: dict[tuple[str, str], int] = {}
         """By organisation and id; the number of its place in every page."""
         self.capacity: Units = np.ones(_FIRST_ROOM, np.int32)
+        self.resized_at: NDArray[np.int64] = np.zeros(_FIRST_ROOM, np.int64)
+        """By resource: the sequence at which its capacity changed last."""
         self.resource_of: Rows = np.zeros(_FIRST_ROOM, np.int32)
         self.day_of: NDArray[np.int32] = np.zeros(_FIRST_ROOM, np.int32)
         self.taken: Units = np.zeros((_FIRST_ROOM, SLOTS), np.int32)
@@ -70,9 +72,14 @@ class Columns:
             number = self.resources[org, id] = len(self.resources)
             if number == len(self.capacity):
                 self.capacity = np.concatenate((self.capacity, np.ones_like(self.capacity)))
+                self.resized_at = np.concatenate((self.resized_at, np.zeros_like(self.resized_at)))
                 for page, rows in self._pages.items():
                     self._pages[page] = np.concatenate((rows, np.zeros_like(rows)))
         return number
+
+    def changed_at(self, resource: int, row: int) -> int:
+        """The sequence at which one of its days, if only by its capacity, changed last."""
+        return max(int(self.taken_at[row]), int(self.resized_at[resource]))
 
     def row(self, resource: int, day: int) -> int:
         """Where a day lies; 0 when nothing happened on it."""

@@ -22,7 +22,7 @@ import structlog
 from events.bus import Bus
 from events.codec import canonical
 from events.errors import BusError
-from projections.availability import DayChanged, HoldsChanged
+from projections.availability import DayChanged, HoldsChanged, UnitsChanged
 from projections.bookings import BookingsChanged
 from projections.catalog import CatalogChanged
 from projections.folding import Change, position
@@ -32,7 +32,7 @@ from projections.projector import Projector
 log = structlog.get_logger(__name__)
 
 BEATS: Final = "deltas"
-AnyDelta = DayChanged | HoldsChanged | BookingsChanged | CatalogChanged
+AnyDelta = DayChanged | UnitsChanged | HoldsChanged | BookingsChanged | CatalogChanged
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -39,6 +39,7 @@ _CLAIMS: Final = pa.schema(
     ]
 )
 _SIZES: Final = msgspec.json.Decoder(dict[str, Catalog])
+_RESIZED: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd")
 
 
@@ -46,6 +47,8 @@ _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd")
 class SavedDays:
     today: int
     sizes: dict[str, Catalog] = field(default_factory=dict)
+    resized: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By organisation and resource: where its capacity changed last."""
     days: list[tuple[str, str, int, int, int]] = field(default_factory=list)
     """Organisation, resource, day; the sequences of what is taken and of what is held."""
     claims: list[tuple[int, Kind, str, str, Slots]] = field(default_factory=list)
@@ -59,8 +62,8 @@ def pack(saved: SavedDays) -> bytes:
     ]
     sink = pa.BufferOutputStream()
     for schema, rows in ((_DAYS, saved.days), (_CLAIMS, claims)):
-        about = {"today": str(saved.today), "sizes": canonical(saved.sizes)} if schema is _DAYS else None
-        named = schema.with_metadata(about)
+        about = {"today": str(saved.today), "sizes": canonical(saved.sizes), "resized": canonical(saved.resized)}
+        named = schema.with_metadata(about if schema is _DAYS else None)
         columns = list(zip(*rows, strict=True)) or [()] * len(schema)
         arrays = [pa.array(column, one.type) for column, one in zip(columns, schema, strict=True)]
         with pa.ipc.new_stream(sink, named, options=_OPTIONS) as writer:
@@ -74,7 +77,7 @@ def unpack(data: bytes) -> SavedDays:
     tables = [pa.ipc.open_stream(source).read_all() for _ in range(2)]
     days, claims = ([column.to_pylist() for column in table.columns] for table in tables)
     about = tables[0].schema.metadata
-    saved = SavedDays(int(about[b"today"]), _SIZES.decode(about[b"sizes"]))
+    saved = SavedDays(int(about[b"today"]), _SIZES.decode(about[b"sizes"]), _RESIZED.decode(about[b"resized"]))
     saved.days = _rows(days)
     saved.claims = [
         (day, _KINDS[kind], id, session, Slots(first, end, units))

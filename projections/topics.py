@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from events.calendar.quantum import SLOTS, day_number
+from events.calendar.quantum import SLOTS, day_number, mask
 from events.day import Slots
-from projections.availability import Availability, DayChanged, HoldsChanged, Runs, runs
+from projections.availability import Availability, DayChanged, HoldsChanged, Runs, UnitsChanged, runs
 from projections.bookings import Bookings, told_row
 from projections.catalog import Catalogs
 from projections.columns import bits
@@ -40,6 +40,10 @@ def shown(catalogs: Catalogs, availability: Availability, bookings: Bookings, as
         case ["day", resource, date]:
             at, state = _day(availability, asked.org, resource, date, holds=False)
             return ShownAnswer(asked.topic, position(epoch, at), state)
+        case ["units", resource]:
+            number = _number(availability, asked.org, resource)
+            at, units = int(availability.columns.resized_at[number]), int(availability.columns.capacity[number])
+            return ShownAnswer(asked.topic, position(epoch, at), units)
         case ["holds", resource, date]:
             at, state = _day(availability, asked.org, resource, date, holds=True)
             return ShownAnswer(asked.topic, position(epoch, at), state)
@@ -56,9 +60,7 @@ def shown(catalogs: Catalogs, availability: Availability, bookings: Bookings, as
 
 def _day(availability: Availability, org: str, resource: str, date: str, *, holds: bool) -> tuple[int, Any]:
     columns = availability.columns
-    number, day = columns.resources.get((org, resource)), day_number(date)
-    if number is None:
-        raise Unanswered("unknown_resource", f"there is no resource {resource!r}")
+    number, day = _number(availability, org, resource), day_number(date)
     if day < availability.first_day:
         raise Unanswered("too_long_ago", "what was taken so long ago is only in the log", "late")
     row = columns.row(number, day)
@@ -67,7 +69,23 @@ def _day(availability: Availability, org: str, resource: str, date: str, *, hold
         return int(columns.held_at[row]), HoldsShown(spelled(bits(held > 0)), runs(held, held > 0))
     capacity, taken, blocked = int(columns.capacity[number]), columns.taken[row], columns.blocked[row] > 0
     busy = spelled(bits((taken >= capacity) | blocked))
-    return int(columns.taken_at[row]), DayShown(capacity, busy, spelled(bits(blocked)), runs(taken, taken > 0))
+    return columns.changed_at(number, row), DayShown(capacity, busy, spelled(bits(blocked)), runs(taken, taken > 0))
+
+
+def _number(availability: Availability, org: str, resource: str) -> int:
+    number = availability.columns.resources.get((org, resource))
+    if number is None:
+        raise Unanswered("unknown_resource", f"there is no resource {resource!r}")
+    return number
+
+
+def day_resized(day: DayShown, delta: UnitsChanged) -> DayShown:
+    """The same day with another capacity."""
+    full = int(day.blocked, 16)
+    for slots in day.taken if delta.capacity > 0 else (Slots(0, SLOTS, 0),):
+        if slots.units >= delta.capacity:
+            full |= mask(slots.first, slots.end)
+    return msgspec.structs.replace(day, capacity=delta.capacity, busy=spelled(full))
 
 
 def day_after(day: DayShown, delta: DayChanged) -> DayShown:

@@ -22,11 +22,11 @@ from events.day import (
     Unblocked,
     day_actor,
 )
-from projections.availability import Availability, DayChanged, HoldsChanged
+from projections.availability import Availability, DayChanged, HoldsChanged, UnitsChanged
 from projections.folding import spelled
 from projections.limits import PAST_DAYS
 from projections.questions import Range, Shown, Unanswered
-from projections.topics import DayShown, HoldsShown, day_after, holds_after
+from projections.topics import DayShown, HoldsShown, day_after, day_resized, holds_after
 from tests.projections.story import DATE, NOW, ORG, Story, slot, wished
 
 DATES = ("2026-12-06", DATE, "2027-01-01")
@@ -211,6 +211,28 @@ def test_another_capacity_makes_other_slots_busy() -> None:
         day = see(story, "day", ("room", date))
         assert shown["room", date][0] == day
         assert day[1] == DayShown(2, spelled(0xF), spelled(0), (Slots(0, 4, 2),))
+
+
+def test_a_day_that_nothing_happened_on_hears_of_its_capacity_too() -> None:
+    """By what is told of its resource: the same from one position to the next, and a later booking goes on from there;
+    so it does after the state was saved."""
+    story = Story()
+    room = Resource("room", "Room", "UTC", capacity=5)
+    story.open(room)
+    quiet, at = ("room", DATE), 0
+    for fact in (ResourceRationed("room", 0), RationLifted("room"), ResourceRationed("room", 2)):
+        before, told = see(story, "day", quiet), len(story.changes)
+        assert isinstance(before[1], DayShown)
+        at = story.tell(f"{ORG}.catalog", fact)
+        (change,) = (one for one in story.changes[told:] if one.topic == "units/room")
+        assert isinstance(change.delta, UnitsChanged)
+        assert (before[0], change.after) == (str(change.before), at)
+        assert see(story, "day", quiet) == (str(at), day_resized(before[1], change.delta))
+    loaded = story.fresh()
+    loaded.availability.load(story.models.availability.save())
+    assert loaded.availability.columns.resized_at[0] == at
+    story.tell(day_actor(ORG, *quiet), taken("b", Slots(0, 4, 2)))
+    assert [one.before for one in story.changes if one.topic == f"day/room/{DATE}"] == [at]
 
 
 def test_rationed_units_are_not_there() -> None:
