@@ -9,7 +9,7 @@ _UNFIT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, lone halves of surrogate pairs, and line breaks by another name."""
 
 
-def unfit(text: str, *, lines: bool = False) -> str | None:
+def unfit_text(text: str, *, lines: bool = False) -> str | None:
     """The first character that cannot be shown, in words; line feeds can be in what has `lines`."""
     if text.isprintable():
         return None

@@ -14,7 +14,7 @@ import structlog
 
 from events.bus import Bus, Message, Subscription
 from events.errors import BusError, LogError, LogHalted, TidegateError
-from projections.limits import QUESTION_BYTES_MAX, QUESTIONS_AT_ONCE_MAX
+from projections.limits import ANSWER_BYTES_MAX, QUESTION_BYTES_MAX, QUESTIONS_AT_ONCE_MAX
 from projections.models import ReadModels
 from projections.projector import Behind
 from projections.questions import KIND_OF, KINDS, Problem, Question, Unanswered
@@ -75,8 +75,12 @@ class Answering:
             try:
                 asked = read_question(message.subject.removeprefix(PREFIX), message.data)
                 body = _ENCODER.encode(await self._models.answer(asked))
+                if len(body) > ANSWER_BYTES_MAX:
+                    raise Unanswered(
+                        "answer_too_large", f"an answer has at most {ANSWER_BYTES_MAX} bytes: ask for less"
+                    )
             except TidegateError as error:
-                problem = _problem(error)
+                body, problem = b"null", _problem(error)
             except Exception:
                 log.exception("question_not_answered", subject=message.subject)
                 problem = Problem("bug", "the question could not be answered", "ours")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -61,3 +62,18 @@ class Catalogs:
 
     def load(self, data: bytes) -> None:
         self._kept = _SAVED.decode(data)
+
+
+def part_of(catalog: Catalog, event_types: Sequence[str], resources: Sequence[str]) -> Catalog:
+    """What is said of these, as far as they are there."""
+    ways = {slug: catalog.event_types[slug] for slug in event_types if slug in catalog.event_types}
+    active = {id: catalog.active[id] for id in resources if id in catalog.active}
+    named = {way.schedule for way in ways.values()} | {one.schedule for one in active.values()}
+    return Catalog(
+        active=active,
+        retired={id: catalog.retired[id] for id in resources if id in catalog.retired},
+        rations={id: catalog.rations[id] for id in active if id in catalog.rations},
+        schedules={id: catalog.schedules[id] for id in sorted(named) if id},
+        event_types=ways,
+        links={slug: [id for id in sorted(active) if catalog.linked(slug, id)] for slug in ways},
+    )

@@ -13,7 +13,7 @@ from heapq import merge
 from events.catalog import Catalog
 from events.clock import Instant
 from projections.bookings import By, Kept, OfOrg, words_of_booker
-from projections.limits import PAGE_ROWS_MAX, ROWS_LOOKED_AT_MAX, WORDS_MAX
+from projections.limits import PAGE_BYTES_MAX, PAGE_ROWS_MAX, ROWS_LOOKED_AT_MAX, WORDS_MAX
 from projections.listing import BEFORE_ALL, Cursor, Key, read_cursor
 from projections.questions import Bookings, Page, Row, Search, Unanswered
 from projections.words import folded, words_of
@@ -95,14 +95,17 @@ def _page(
     if not 1 <= limit <= PAGE_ROWS_MAX:
         raise Unanswered("bad_limit", f"a page has between 1 and {PAGE_ROWS_MAX} rows")
     rows: list[Row] = []
-    last = cursor.key
+    last, size = cursor.key, 0
     for looked_at, key in enumerate(keys, 1):
         if end is not None and key.start >= end:
             break
         if len(rows) == limit or looked_at > ROWS_LOOKED_AT_MAX:
             return Page(tuple(rows), Cursor(cursor.as_of, *last).spelled())
-        last = key
         kept = of.kept[key.id]
         if kept.place(cursor.as_of) == key.start and fits(kept):
+            size += len(kept.body)
+            if rows and size > PAGE_BYTES_MAX:
+                return Page(tuple(rows), Cursor(cursor.as_of, *last).spelled())
             rows.append(kept.row())
+        last = key
     return Page(tuple(rows))

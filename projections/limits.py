@@ -29,12 +29,15 @@ AT_LEAST_WAIT_MS: Final = 2_000
 """How long an answer waits for the log to come as far as the asker knows it to be."""
 
 # Asking
+ANSWER_BYTES_MAX: Final = 8 << 20
+"""What a message carries; pages are closed long before."""
+PAGE_BYTES_MAX: Final = 2 << 20
 QUESTION_BYTES_MAX: Final = 256 << 10
 QUESTIONS_AT_ONCE_MAX: Final = 1_024
 """Waiting for the log together; the next one is told to ask again."""
 RESOURCES_MAX: Final = 5_000
 """Of one question."""
-ITEMS_MAX: Final = 32
+VISITS_MAX: Final = 60
 RANGE_DAYS_MAX: Final = 62
 PAGE_ROWS_MAX: Final = 200
 ROWS_LOOKED_AT_MAX: Final = 5_000

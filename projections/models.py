@@ -18,15 +18,16 @@ from events.shelf import Shelf
 from projections import finding
 from projections.availability import Availability
 from projections.bookings import Bookings
-from projections.catalog import Catalogs
+from projections.catalog import Catalogs, part_of
 from projections.limits import AT_LEAST_WAIT_MS
-from projections.offering import check, day_slots, month
+from projections.offering import check, check_series, day_slots, month
 from projections.projector import Projector, Told
 from projections.questions import (
     Booking,
     CatalogAnswer,
     CatalogOf,
     Check,
+    CheckSeries,
     DaySlots,
     Happened,
     History,
@@ -78,6 +79,8 @@ class ReadModels:
                 return range_of(self.availability, catalog, asked)
             case Check():
                 return check(self, catalog, asked, now)
+            case CheckSeries():
+                return check_series(self, catalog, asked, now)
             case WhichDays():
                 return which_days(self.availability, catalog, asked, now)
             case Booking():
@@ -90,6 +93,8 @@ class ReadModels:
             case Shown():
                 return shown(self.catalogs, self.availability, self.bookings, asked, self.projector.epoch)
             case CatalogOf():
+                if asked.event_types or asked.resources:
+                    catalog = part_of(catalog, asked.event_types, asked.resources)
                 return CatalogAnswer(catalog, self.catalogs.sequence_of(asked.org))
             case _:
                 raise Unanswered("unknown_question", f"nobody answers {type(asked).__name__}")

@@ -6,19 +6,31 @@ is said by `events.calendar.offers`, as it is to the judges.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
 
-from events.calendar.offers import Schedules, occupied, schedules_of, starts, why_not
+from events.calendar.items import Unfit, offered, schedules_together, too_many_days, unfit, unfit_list, unfit_to_lead
+from events.calendar.offers import occupied, schedules_of, starts, why_not
 from events.calendar.quantum import SLOT_MS, Span, whole_slots_ms
 from events.calendar.zones import local_day_span, local_month_dates
 from events.catalog import Catalog, EventType, Resource
 from events.clock import Instant
 from events.day import Item
 from projections.availability import Availability
-from projections.limits import ITEMS_MAX
-from projections.questions import Check, CheckAnswer, Conflict, DaySlots, Month, Problem, Slot, Unanswered
+from projections.limits import VISITS_MAX
+from projections.questions import (
+    Check,
+    CheckAnswer,
+    CheckSeries,
+    Conflict,
+    DaySlots,
+    Month,
+    Problem,
+    Slot,
+    Unanswered,
+)
 from projections.quotas import Quotas, key_of
 from projections.room import Line, active, wanted_units
 
@@ -91,74 +103,80 @@ def month(models: Folded, catalog: Catalog, asked: Month, now: Instant) -> dict[
 
 
 def check(models: Folded, catalog: Catalog, asked: Check, now: Instant) -> CheckAnswer:
+    return _check(models, catalog, asked, now, ())
+
+
+def check_series(models: Folded, catalog: Catalog, asked: CheckSeries, now: Instant) -> tuple[CheckAnswer, ...]:
+    """Each visit on what the ones before it, as far as they fit, would leave."""
+    found: list[CheckAnswer] = []
+    granted: list[Instant] = []
+    if len(asked.starts) > VISITS_MAX:
+        raise Unanswered("too_many_occurrences", f"at most {VISITS_MAX} visits at a time")
+    for start in asked.starts:
+        one = Check(
+            org=asked.org, event_type=asked.event_type, start=start, minutes=asked.minutes, items=asked.items,
+            session=asked.session, email=asked.email,
+        )  # fmt: skip
+        found.append(_check(models, catalog, one, now, granted))
+        if found[-1].free:
+            granted.append(start)
+    return tuple(found)
+
+
+def _check(models: Folded, catalog: Catalog, asked: Check, now: Instant, granted: Sequence[Instant]) -> CheckAnswer:
+    """`granted` are the starts of visits like this one that are taken for booked."""
     event_type = _event_type(catalog, asked.event_type)
-    if not 1 <= len(asked.items) <= ITEMS_MAX or len({item.resource for item in asked.items}) < len(asked.items):
-        raise Unanswered("bad_items", f"between 1 and {ITEMS_MAX} items, each resource named once")
-    conflicts = {item.resource: rule for item in asked.items if (rule := _rule(catalog, event_type, item))}
+    if (problem := unfit_list(asked.items)) is not None:
+        raise Unanswered(*problem)
+    conflicts = {
+        item.resource: Conflict(item.resource, *problem)
+        for item in asked.items
+        if (problem := unfit(catalog, event_type, item)) is not None
+    }
     resources = [catalog.active[item.resource] for item in asked.items if item.resource not in conflicts]
-    if resources and resources[0].id == asked.items[0].resource and not resources[0].standalone:
-        detail = f"{resources[0].id!r} is booked along with something else, never alone"
-        conflicts[resources[0].id] = Conflict(resources[0].id, "only_with_another", detail)
-    objection = why_not(event_type, _together(catalog, event_type, resources), asked.start, asked.minutes, now)
-    if objection is None:
+    leading = catalog.active.get(asked.items[0].resource)
+    if resources and resources[0] is leading and (problem := unfit_to_lead(leading)) is not None:
+        conflicts[leading.id] = Conflict(leading.id, *problem)
+    schedules = schedules_together(catalog, event_type, resources) if resources else ()
+    objection = why_not(event_type, schedules, asked.start, asked.minutes, now)
+    against = None if objection is None else Problem(objection.code, objection.sentence, objection.fault)
+    if against is None and (problem := too_many_days(event_type, asked.items, asked.start, asked.minutes)) is not None:
+        against = Problem(*problem)
+    if against is None:
         span = occupied(event_type, asked.start, asked.minutes)
         for item in asked.items:
             if item.resource not in conflicts:
                 line = Line(models.availability, catalog, asked.org, catalog.active[item.resource], span, asked.session)
+                for start in granted:
+                    line.take(occupied(event_type, start, asked.minutes), item.units)
                 used = tuple(one for one in line.stretches(span, item.units) if one.use != "free")
                 if used:
                     code = max((one.use for one in used), key=("held", "full", "blocked").index)
                     conflicts[item.resource] = Conflict(item.resource, code, _IN_THE_WAY[code], used)
-    found = tuple(conflicts[item.resource] for item in asked.items if item.resource in conflicts)
-    problem = None if objection is None else Problem(objection.code, objection.sentence, objection.fault)
-    if problem is None and (leading := catalog.active.get(asked.items[0].resource)) is not None:
         booker = key_of(asked.email, asked.session)
-        spent = models.quotas.spent(asked.org, event_type, leading, booker, now)
-        if any(span.start <= asked.start < span.end for span in spent):
-            problem = Problem("over_limit", "no more bookings may begin in that day, week or month", "late")
-    return CheckAnswer(not found and problem is None, problem, found)
-
-
-def _rule(catalog: Catalog, event_type: EventType, item: Item) -> Conflict | None:
-    resource = catalog.active.get(item.resource)
-    if resource is None:
-        return Conflict(item.resource, "unknown_resource", f"there is no resource {item.resource!r}")
-    if not catalog.linked(event_type.slug, resource.id):
-        return Conflict(resource.id, "not_linked", f"{resource.id!r} cannot be booked by {event_type.slug!r}")
-    if item.units < 1:
-        return Conflict(resource.id, "bad_units", "at least one unit is booked")
-    if item.units > (units := catalog.units_of(resource)):
-        return Conflict(resource.id, "over_capacity", f"{resource.id!r} has {units} units, not {item.units}")
-    return None
-
-
-def _together(catalog: Catalog, event_type: EventType, resources: list[Resource]) -> Schedules:
-    """All must be open, the leading resource's clocks count."""
-    if not resources:
-        return ()
-    leading, *along = resources
-    found = {schedule.id: schedule for schedule in schedules_of(catalog, event_type, leading)}
-    for one in along:
-        if one.schedule:
-            found.setdefault(one.schedule, catalog.schedules[one.schedule])
-    return tuple(found.values())
+        for number, resource in enumerate(resources):
+            counted = models.quotas.spent(
+                asked.org, event_type, resource, booker if number == 0 else "", now, granted
+            )  # fmt: skip
+            if any(span.start <= asked.start < span.end for span in counted):
+                against = Problem("over_limit", "no more bookings may begin in that day, week or month", "late")
+    found = tuple(conflicts[item.resource] for item in asked.items if item.resource in conflicts)
+    return CheckAnswer(not found and against is None, against, found)
 
 
 def _event_type(catalog: Catalog, slug: str) -> EventType:
-    event_type = catalog.event_types.get(slug)
-    if event_type is None:
-        raise Unanswered("unknown_event_type", f"there is no event type {slug!r}")
-    if not event_type.active:
-        raise Unanswered("inactive_event_type", f"{slug!r} is not on offer at the moment")
+    event_type = offered(catalog, slug)
+    if isinstance(event_type, Unfit):
+        raise Unanswered(*event_type)
     return event_type
 
 
 def _offered(catalog: Catalog, slug: str, id: str, minutes: int) -> tuple[EventType, Resource]:
     event_type, resource = _event_type(catalog, slug), active(catalog, id)
-    if not catalog.linked(slug, id):
-        raise Unanswered("not_linked", f"{id!r} cannot be booked by {slug!r}")
-    if not resource.standalone:
-        raise Unanswered("only_with_another", f"{id!r} is booked along with something else, never alone")
+    if (problem := unfit(catalog, event_type, Item(id)) or unfit_to_lead(resource)) is not None and problem.code != (
+        "over_capacity"  # which is shown as full
+    ):
+        raise Unanswered(*problem)
     if minutes not in event_type.durations:
         lengths = ", ".join(map(str, event_type.durations))
         raise Unanswered("wrong_duration", f"{slug} takes {lengths} minutes, not {minutes}")

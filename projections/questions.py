@@ -118,6 +118,18 @@ class Check(Question, frozen=True):
     email: str = ""
 
 
+class CheckSeries(Question, frozen=True):
+    """The same for visits at each of these starts, in order: each on what the ones before it, as far as they fit, would
+    leave."""
+
+    event_type: str
+    starts: tuple[Instant, ...]
+    minutes: int
+    items: tuple[Item, ...]
+    session: str = ""
+    email: str = ""
+
+
 class Conflict(msgspec.Struct, frozen=True):
     """What stands against one of the resources: a rule (then `stretches` is empty), or the use of some of its time."""
 
@@ -243,7 +255,11 @@ class ShownAnswer(msgspec.Struct, frozen=True):
 
 
 class CatalogOf(Question, frozen=True):
-    """All that is on offer."""
+    """All that is on offer; or what is said of these event types and resources alone, with the schedules that they go
+    by, and the links between them."""
+
+    event_types: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
 
 class CatalogAnswer(msgspec.Struct, frozen=True):
@@ -256,6 +272,7 @@ KINDS: Final[dict[str, tuple[type[Question], Any]]] = {
     "month": (Month, dict[str, bool]),
     "range": (Range, RangeAnswer),
     "check": (Check, CheckAnswer),
+    "check_series": (CheckSeries, tuple[CheckAnswer, ...]),
     "which_days": (WhichDays, WhichDaysAnswer),
     "booking": (Booking, Row | None),
     "bookings": (Bookings, Page),

@@ -7,6 +7,7 @@ are those of the resource, as the judges count.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -74,17 +75,27 @@ class Quotas:
             if not entries:
                 del self._state.entries[actor]
 
-    def spent(self, org: str, event_type: EventType, resource: Resource, booker: str, now: Instant) -> list[Span]:
-        """When no further booking may begin; `booker` is the key of a booker's quota, or empty."""
+    def spent(
+        self,
+        org: str,
+        event_type: EventType,
+        resource: Resource,
+        booker: str,
+        now: Instant,
+        besides: Sequence[Instant] = (),
+    ) -> list[Span]:
+        """When no further booking may begin; `booker` is the key of a booker's quota, or empty. `besides` are starts of
+        bookings that are taken for counted."""
         found: list[Span] = []
         for key, quota in ((resource_key(resource.id), event_type.per_resource), (booker, event_type.per_booker)):
             if quota.limits and key:
                 entries = self._state.entries.get(quota_actor(org, key), {})
-                starts = (
+                starts = [
                     entry.start
                     for entry in entries.values()
                     if entry.event_type == event_type.slug and (entry.until is None or entry.until >= now)
-                )
+                ]
+                starts += besides
                 found += _spent(quota, Counter(_local_day(start, resource.time_zone) for start in starts), resource)
         return found
 

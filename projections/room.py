@@ -47,6 +47,11 @@ class Line:
                         slots = hold.slots
                         self.held[place * SLOTS + slots.first : place * SLOTS + slots.end] -= slots.units
 
+    def take(self, span: Span, units: int) -> None:
+        """As if these were taken, as far as they lie on the line."""
+        first, end = ((instant - self.begins) // SLOT_MS for instant in (span.start, span.end))
+        self.taken[max(first, 0) : max(end, 0)] += units
+
     def places(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which slot of the line begins at each of these instants, all on the grid."""
         return (instants - self.begins) // SLOT_MS

@@ -60,6 +60,8 @@ class Asking:
     ) -> None:
         self.org: Final = org
         self.clock: Final = clock
+        self.catalog_at = 0
+        """The sequence of the catalog that was seen: nobody is to decide by an older one."""
         self._bus: Final = bus
         self._sender: Final = sender
         self._open_log = log
@@ -108,9 +110,12 @@ class Asking:
 
         return (await _patiently(once)).answer
 
-    async def catalog(self) -> Catalog:
-        """What there is to book, retired resources included."""
-        answer: CatalogAnswer = await self.look(CatalogOf(org=self.org))
+    async def catalog(self, *resources: str, event_type: str = "") -> Catalog:
+        """What there is to book, retired resources included; or what is said of these alone."""
+        ways = (event_type,) if event_type else ()
+        asked = CatalogOf(org=self.org, event_types=ways, resources=resources)
+        answer: CatalogAnswer = await self.look(asked)
+        self.catalog_at = max(self.catalog_at, answer.sequence)
         return answer.catalog
 
     async def booking(self, id: str) -> Booking:

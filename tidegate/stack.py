@@ -27,7 +27,7 @@ from events.nats.ground import Ground, reached
 from events.nats.log import JetStreamLog
 from events.nats.reach import Reach
 from projections.answering import ask
-from projections.questions import CatalogOf
+from projections.questions import Shown
 from tidegate import demo, run_file
 from tidegate.asking import on
 from tidegate.config import DEMO_ORG, Settings
@@ -286,7 +286,7 @@ async def _answering(ground: Ground, org: str) -> None:
     """Until the read models answer questions."""
     while True:
         try:
-            await ask(ground.bus, CatalogOf(org=org), ANSWER_MS)
+            await ask(ground.bus, Shown(org=org, topic="catalog"), ANSWER_MS)
         except BusError:  # nobody is there yet
             await asyncio.sleep(_LOOK_EVERY_MS / 1000)
         else:

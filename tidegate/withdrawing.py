@@ -26,7 +26,7 @@ NAMED_MAX: Final = 20
 
 async def withdraw(asking: Asking, slug: str, told: Callable[[str], None]) -> tuple[Row, ...]:
     """Take an event type away; or the first bookings of it that are still to come, and then it is only inactive."""
-    known = (await asking.catalog()).event_types.get(slug)
+    known = (await asking.catalog(event_type=slug)).event_types.get(slug)
     if known is None:
         raise Refused(Refusal("unknown_event_type", f"there is no event type {slug!r}"))
     inactive = msgspec.structs.replace(known, active=False)

@@ -6,7 +6,6 @@ what has to go first; `holding`, `taking`, `changing` and `blocking` make facts 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from actors.booking.blocking import block_slots
@@ -111,15 +110,14 @@ def wake(day: Day) -> Instant | None:
 
 
 def leased(day: Day, leases: Leases) -> Instant | None:
-    return min(_wakes(day, leases), default=None)
-
-
-def _wakes(day: Day, leases: Leases) -> Iterable[Instant]:
+    """Heartbeats only prolong: what stands further down the agenda than the earliest that was found is no earlier."""
+    earliest: Instant | None = None
     for instant, what, id in day.agenda:
-        if what != "hold":
-            yield instant + 1
-            return
-        yield ends(id, day.holds[id], leases) + 1
+        if earliest is not None and instant >= earliest:
+            break
+        end = ends(id, day.holds[id], leases) if what == "hold" else instant
+        earliest = end if earliest is None else min(earliest, end)
+    return None if earliest is None else earliest + 1
 
 
 def _initial(actor: str) -> Day:

@@ -7,26 +7,23 @@ It looks at the catalog, the wish and the time, never at what is free: that is t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from actors.booking.limits import LIMITS
 from actors.decider import Consulted, Refusal
-from actors.text import unfit
-from events.calendar.offers import Schedules, occupied, schedules_of, why_not
-from events.calendar.quantum import shares
-from events.catalog import Catalog, EventType, Question, Resource
+from actors.text import unfit_text
+from events.calendar.items import Unfit, offered, schedules_together, too_many_days, unfit, unfit_list, unfit_to_lead
+from events.calendar.offers import Schedules, why_not
+from events.catalog import Catalog, EventType, Question
 from events.clock import Instant
 from events.day import Booker, Item, Wish
 
 Moment: TypeAlias = Literal["take", "confirm"]
 """What was taken in time may be confirmed inside the notice, and when the hours have changed; not when it is over."""
 
-ITEMS_MAX: Final = 32
-PARTIES_MAX: Final = 30
-"""Days of all items together. A move asks twice as many, and quotas besides: no more than one transaction may span."""
 OFFERS_MAX: Final = 4_096
 """Remembered at a time."""
 ANSWER_CHARACTERS_MAX: Final = 5_000
@@ -62,9 +59,7 @@ def eligible(by: Consulted[Catalog], wish: Wish, now: Instant, moment: Moment = 
     objection = why_not(event_type, offer.schedules, wish.start, wish.minutes, now)
     if objection is not None:
         return Refusal(objection.code, objection.sentence, objection.fault)
-    if len(wish.items) * len(shares(occupied(event_type, wish.start, wish.minutes))) > PARTIES_MAX:
-        return Refusal("too_many_days", f"a booking touches at most {PARTIES_MAX} days of resources")
-    return event_type
+    return _refused(too_many_days(event_type, wish.items, wish.start, wish.minutes)) or event_type
 
 
 def _offer(by: Consulted[Catalog], slug: str, items: tuple[Item, ...]) -> Offer | Refusal:
@@ -73,51 +68,25 @@ def _offer(by: Consulted[Catalog], slug: str, items: tuple[Item, ...]) -> Offer 
     if offer is not None:
         return offer
     catalog = by.state
-    event_type = catalog.event_types.get(slug)
-    if event_type is None:
-        return Refusal("unknown_event_type", f"there is no event type {slug!r}")
-    if not event_type.active:
-        return Refusal("inactive_event_type", f"{slug!r} is not on offer at the moment")
-    resources = _resources(catalog, event_type, items)
-    if isinstance(resources, Refusal):
-        return resources
-    offer = Offer(event_type, schedules_for(catalog, event_type, resources), catalog)
+    event_type = offered(catalog, slug)
+    if isinstance(event_type, Unfit):
+        return Refusal(*event_type)
+    problem = unfit_list(items)
+    for item in items if problem is None else ():
+        problem = problem or unfit(catalog, event_type, item)
+    problem = problem or unfit_to_lead(catalog.active[items[0].resource])
+    if problem is not None:
+        return Refusal(*problem)
+    schedules = schedules_together(catalog, event_type, [catalog.active[item.resource] for item in items])
+    offer = Offer(event_type, schedules, catalog)
     if len(_offers) >= OFFERS_MAX:
         _offers.clear()
     _offers[key] = offer
     return offer
 
 
-def _resources(catalog: Catalog, event_type: EventType, items: tuple[Item, ...]) -> list[Resource] | Refusal:
-    if not 1 <= len(items) <= ITEMS_MAX:
-        return Refusal("bad_items", f"a booking has between 1 and {ITEMS_MAX} items")
-    if len({item.resource for item in items}) < len(items):
-        return Refusal("item_twice", "a resource is named once, with all of its units")
-    found: list[Resource] = []
-    for item in items:
-        resource = catalog.active.get(item.resource)
-        if resource is None:
-            return Refusal("unknown_resource", f"there is no resource {item.resource!r}, or it is out of use")
-        if not catalog.linked(event_type.slug, resource.id):
-            return Refusal("not_linked", f"{resource.id!r} cannot be booked by {event_type.slug!r}")
-        if item.units < 1:
-            return Refusal("bad_units", "at least one unit is booked")
-        if item.units > (units := catalog.units_of(resource)):
-            return Refusal("over_capacity", f"{resource.id!r} has {units} units, not {item.units}")
-        found.append(resource)
-    if not found[0].standalone:
-        return Refusal("only_with_another", f"{found[0].id!r} is booked along with something else, never alone")
-    return found
-
-
-def schedules_for(catalog: Catalog, event_type: EventType, resources: Sequence[Resource]) -> Schedules:
-    """All of them must be open; the leading resource's say by which clocks."""
-    leading, *along = resources
-    found = {schedule.id: schedule for schedule in schedules_of(catalog, event_type, leading)}
-    for one in along:
-        if one.schedule:
-            found.setdefault(one.schedule, catalog.schedules[one.schedule])
-    return tuple(found.values())
+def _refused(problem: Unfit | None) -> Refusal | None:
+    return None if problem is None else Refusal(*problem)
 
 
 def answered(event_type: EventType, answers: Mapping[str, str]) -> Refusal | None:
@@ -169,5 +138,5 @@ def bad_text(name: str, text: str, most: int, *, lines: bool = True) -> Refusal 
     """Text that is stored can be shown, and has an end."""
     if len(text) > most:
         return Refusal(f"{name}_too_long", f"{name} has at most {most} characters")
-    problem = unfit(text, lines=lines)
+    problem = unfit_text(text, lines=lines)
     return None if problem is None else Refusal(f"bad_{name}", f"{name}: {problem}")

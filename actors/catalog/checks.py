@@ -13,7 +13,7 @@ from typing import Final
 from actors.catalog.limits import DAY_MINUTES, CatalogPolicy
 from actors.catalog.regions import is_region, time_zones
 from actors.decider import Refusal
-from actors.text import unfit
+from actors.text import unfit_text
 from events.catalog import EventType, Question, Quota, Resource, Schedule, Window
 from events.names import is_identifier
 
@@ -109,7 +109,7 @@ def _text(field: str, text: str, most: int, *, lines: bool = False) -> Refusal |
         return Refusal(
             f"{field.replace(' ', '_')}_too_long", f"a {field} has at most {most} characters, not {len(text)}"
         )
-    problem = unfit(text, lines=lines)
+    problem = unfit_text(text, lines=lines)
     return None if problem is None else Refusal("bad_text", f"{field}: {problem}")
 
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from events.bus import Message
-from events.catalog import Resource
-from events.day import BookingCancelled, owner_of
+from events.catalog import Resource, Schedule, SchedulePut, Window
+from events.day import Booker, BookingCancelled, owner_of
 from events.memory.bus import MemoryBus
 from events.memory.log import MemoryLog
 from events.memory.shelf import MemoryShelf
@@ -219,3 +219,45 @@ def test_every_question_has_a_kind_of_its_own() -> None:
     assert len({question for question, _ in KINDS.values()}) == len(KINDS)
     asked = Month(org=ORG, event_type="visit", resource="studio", month="2026-12", minutes=60)
     assert answering.read_question("month", msgspec.json.encode(asked)) == asked
+
+
+async def test_a_part_of_the_catalog_is_that_of_the_whole() -> None:
+    """With what it goes by; nothing else is sent along."""
+    bus, story = MemoryBus(), told_story()
+    hours = Schedule("hours", "Hours", "UTC", {"mon": (Window(600, 840),)})
+    story.tell(f"{ORG}.catalog", SchedulePut(hours))
+    story.open(Resource("room", "Room", "UTC", schedule="hours"), Resource("other", "Other", "UTC"))
+    async with answered(story, bus):
+        asked = CatalogOf(org=ORG, event_types=("visit", "none"), resources=("room", "none"), at_least=4)
+        part = (await ask(bus, asked, 1_000)).catalog
+        whole = (await ask(bus, CatalogOf(org=ORG, at_least=4), 1_000)).catalog
+    assert (list(part.active), list(part.schedules), part.links) == (["room"], ["hours"], {"visit": ["room"]})
+    assert part.event_types == {"visit": whole.event_types["visit"]}
+    assert set(whole.active) == {"studio", "room", "other"}
+
+
+async def test_an_answer_that_no_message_carries_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked is told so, and does not wait in vain."""
+    monkeypatch.setattr("projections.answering.ANSWER_BYTES_MAX", 100)
+    bus = MemoryBus()
+    async with answered(told_story(), bus):
+        with pytest.raises(Unanswered) as refused:
+            await ask(bus, CatalogOf(org=ORG), 1_000)
+        assert refused.value.problem.code == "answer_too_large"
+
+
+def test_a_page_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is short then, and the next one goes on; none is without any row."""
+    monkeypatch.setattr("projections.finding.PAGE_BYTES_MAX", 1_000)
+    story = told_story()
+    for number in range(9):
+        story.book(f"b{number}", slot(44 + 4 * number), booker=Booker("x" * 300))
+    seen, cursor, pages = list[str](), "", 0
+    while True:
+        page = story.models.answer_now(Bookings(org=ORG, cursor=cursor))
+        assert page.rows
+        seen += (row.id for row in page.rows)
+        cursor, pages = page.cursor, pages + 1
+        if not cursor:
+            break
+    assert pages > 2 and len(seen) == len(set(seen)) == 10

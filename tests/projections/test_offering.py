@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.booking.limits import LIMITS
 from events.calendar.offers import Schedules, occupied, schedules_of, starts
 from events.calendar.quantum import DAY_MS, SLOT_MS, Span, date_of, day_start, shares, whole_slots_ms
 from events.calendar.zones import local_day_span, local_month_dates
 from events.catalog import EventType, EventTypePut, Linked, Resource, SchedulePut
 from events.clock import Instant
 from events.day import Blocked, Item, Slots, SlotsHeld, SlotsTaken, day_actor
-from projections.limits import RANGE_DAYS_MAX
+from projections.limits import RANGE_DAYS_MAX, VISITS_MAX
 from projections.questions import (
     Check,
+    CheckSeries,
     DaySlots,
     Month,
     Question,
@@ -266,6 +268,36 @@ class TestChecking:
         )
         assert answer.objection is not None
         assert (answer.objection.code, answer.objection.fault) == ("in_the_past", "late")
+
+
+class TestSeries:
+    def test_visits_stand_in_each_others_way(self) -> None:
+        """Each is seen on what the ones before it leave; one that does not fit leaves everything."""
+        story = booked()
+        story.book("b", slot(48))
+        starts = (slot(40), slot(42), slot(46), slot(44), slot(52))
+        asked = CheckSeries(org=ORG, event_type="visit", starts=starts, minutes=60, items=(Item("studio"),))
+        answers = story.models.answer_now(asked)
+        assert [one.free for one in answers] == [True, False, False, True, True]
+        assert [conflict.code for one in answers for conflict in one.conflicts] == ["full", "full"]
+
+    def test_a_pool_has_room_for_as_many_as_it_has_units(self) -> None:
+        """And no more."""
+        story = booked()
+        asked = CheckSeries(
+            org=ORG, event_type="visit", starts=(slot(40), slot(41), slot(42)), minutes=60, items=(Item("room", 2),)
+        )
+        assert [one.free for one in story.models.answer_now(asked)] == [True, True, False]
+
+    def test_it_has_an_end(self) -> None:
+        """That of a series."""
+        asked = CheckSeries(
+            org=ORG, event_type="visit", starts=(slot(40),) * (VISITS_MAX + 1), minutes=60, items=(Item("studio"),)
+        )
+        with pytest.raises(Unanswered) as refused:
+            booked().models.answer_now(asked)
+        assert refused.value.problem.code == "too_many_occurrences"
+        assert LIMITS.visits_max == VISITS_MAX
 
 
 class TestBuffers:

@@ -14,7 +14,7 @@ from events.clock import Instant
 from events.day import Booker, Item
 from events.quota import Advanced, Counted, Recounted, Uncounted, booker_key, quota_actor, resource_key
 from projections.limits import COUNTED_PAST_DAYS
-from projections.questions import Check, DaySlots, Month
+from projections.questions import Check, CheckSeries, DaySlots, Month
 from tests.projections.story import DATE, ORG, Story, slot
 
 TZ = "America/Los_Angeles"
@@ -85,6 +85,17 @@ def test_a_bookers_limit_is_theirs_alone() -> None:
     count(story, "b", slot(60), OF_ANN)
     assert full_days(story) == full_days(story, email="bob@example.com") == none
     assert full_days(story, email=" Ann@Example.com") == none | {DATE}
+
+
+def test_a_series_spends_its_own_limit() -> None:
+    """Of visits that are asked for together each counts for the next; and so does every resource's limit, whoever
+    leads."""
+    story = limited(per_resource=Quota(day=2))
+    count(story, "b", slot(80))
+    series = CheckSeries(
+        org=ORG, event_type="few", starts=(slot(48), slot(60), slot(48) + DAY_MS), minutes=60, items=(Item("studio"),)
+    )
+    assert [one.free for one in story.models.answer_now(series)] == [True, False, True]
 
 
 def test_what_counts_for_no_month_any_more_is_forgotten() -> None:

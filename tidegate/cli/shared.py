@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -33,6 +34,8 @@ from tidegate.config import BadSetting, Flag, Loaded, Settings, load
 from tidegate.keeping import StackSuperseded
 from tidegate.refused import Refused
 
+PIPE_COLUMNS: Final = 240
+
 
 class ExitCode(IntEnum):
     """What a command's end tells the shell."""
@@ -46,14 +49,22 @@ class ExitCode(IntEnum):
     """Another of the same name has taken its place: a machine that starts it again would start a fight."""
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """Nothing is cut off in a file or a pipe, whoever reads it there."""
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_COLUMNS
+    return console
+
+
 @dataclass(frozen=True)
 class Invocation:
     """One run of one command: the settings in force, and where its answer goes."""
 
     loaded: Loaded
     json: bool = False
-    out: Console = field(default_factory=lambda: Console(highlight=False))
-    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    out: Console = field(default_factory=_console)
+    err: Console = field(default_factory=lambda: _console(stderr=True))
 
     @property
     def settings(self) -> Settings:

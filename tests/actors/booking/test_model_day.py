@@ -1,7 +1,8 @@
 """One day of a pool does as a naive model says: rows of holds and bookings, and sums over them.
 
 The model knows what has ended by the time alone, whether the day has noticed yet or not. When the day notices is its
-own business; that it says so then, neither earlier nor twice, is checked fact by fact.
+own business; that it says so then, neither earlier nor twice, is checked fact by fact. It is whole in one module
+because every rule of the model looks at the same rows.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ async def reschedule(
     from tidegate.asking import opened
 
     async with opened(call.settings) as asking:
-        catalog = await asking.catalog()
+        wish = (await asking.booking(booking)).wish
+        catalog = await asking.catalog(wish.items[0].resource, event_type=wish.event_type)
 
         def move(asking: Asking, now: Booking) -> Parts:
             leading = now.wish.items[0].resource
@@ -97,7 +98,7 @@ async def reschedule(
             instant = instant_from(start, asking.clock(), zone_of(catalog, leading, tz))
             minutes = now.wish.minutes if duration is None else minutes_of(way, duration)
             wish = Wish(way.slug, instant, minutes, now.wish.items)
-            return for_move(asking.org, now, way, Move(booking, wish, now.until, token))
+            return for_move(asking.org, now, way, Move(booking, wish, now.until, token, catalog=asking.catalog_at))
 
         await _patiently(asking, booking, move)
         found = await asking.booking(booking)

@@ -52,7 +52,7 @@ async def block(
     from tidegate.asking import opened
 
     async with opened(call.settings) as asking:
-        clocks = zone_of(await asking.catalog(), resource, tz)
+        clocks = zone_of(await asking.catalog(resource), resource, tz)
         span = _span(date, start, end, asking.clock(), clocks)
         parts = shares(span)
         if not 0 < len(parts) <= SPAN_DAYS_MAX:
@@ -128,11 +128,11 @@ async def standby(
     session = session or new_token("s")
     async with opened(call.settings) as asking:
         want = wanted(
-            await asking.catalog(), asking.clock(), words[0], words[1], start,
+            await asking.catalog(words[1], event_type=words[0]), asking.clock(), words[0], words[1], start,
             duration=duration, units=units, along=(), tz=tz,
         )  # fmt: skip
         id = id_for(want.event_type, want.wish, new_token("w"))
-        command = JoinStandby(id, session, want.wish, Booker(name, email))
+        command = JoinStandby(id, session, want.wish, Booker(name, email), asking.catalog_at)
         ahead = (await asking.ask(owner_of(asking.org, id), command)).reply["ahead"]
     data = {"standby": id, "session": session, "ahead": ahead, **wish_data(want.wish, want.tz)}
     headline = f"in line for {items_shown(want.wish.items)}, {ahead} ahead"

@@ -36,7 +36,9 @@ async def ics(
     from tidegate.calendars import calendar_of
 
     async with opened(call.settings) as asking:
-        catalog, found = await asking.catalog(), await asking.booking(booking)
+        found = await asking.booking(booking)
+        wish = found.wish
+        catalog = await asking.catalog(*(item.resource for item in wish.items), event_type=wish.event_type)
         _give(call, calendar_of(asking.org, [found], catalog, asking.clock(), reveal=reveal), out, 1)
 
 

@@ -54,7 +54,7 @@ async def list_(
     if what == "bookings" and not resource:
         raise typer.BadParameter("bookings of which resource? --resource studio-north")
     async with opened(call.settings) as asking:
-        catalog = await asking.catalog()
+        catalog = await asking.catalog(*filter(None, [resource]))
         if what != "bookings":
             _list_catalog(call, catalog, what)
             return
@@ -91,7 +91,7 @@ async def slots(
     from tidegate.local_time import clock, date_from, local_iso
 
     async with opened(call.settings) as asking:
-        way, found = bookable(await asking.catalog(), event_type, resource)
+        way, found = bookable(await asking.catalog(resource, event_type=event_type), event_type, resource)
         clocks, minutes = zone(tz or found.time_zone), minutes_of(way, duration)
         day = date_from(date, asking.clock(), clocks)
         seen: tuple[Slot, ...] = await asking.look(
@@ -139,7 +139,7 @@ async def month(
     from tidegate.asking import opened
 
     async with opened(call.settings) as asking:
-        way, found = bookable(await asking.catalog(), event_type, resource)
+        way, found = bookable(await asking.catalog(resource, event_type=event_type), event_type, resource)
         clocks, minutes = zone(tz or found.time_zone), minutes_of(way, duration)
         asked = month or local_date(asking.clock(), clocks)[:7]
         free: dict[str, bool] = await asking.look(
@@ -160,7 +160,8 @@ async def show(call: Invocation, booking: BookingArgument, tz: TzOption = None, 
     from tidegate.asking import opened
 
     async with opened(call.settings) as asking:
-        catalog, found = await asking.catalog(), await asking.booking(booking)
+        found = await asking.booking(booking)
+        catalog = await asking.catalog(found.wish.items[0].resource)
     clocks = zone_of(catalog, found.wish.items[0].resource, tz)
     data = _booking_data(found, clocks, reveal=reveal)
     rows = {

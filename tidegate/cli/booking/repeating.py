@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +89,7 @@ async def series(
     async with opened(call.settings) as asking:
         now = asking.clock()
         want = wanted(
-            await asking.catalog(), now, event_type, resource, start,
+            await asking.catalog(resource, event_type=event_type), now, event_type, resource, start,
             duration=duration, units=units, along=along or (), tz=tz,
         )  # fmt: skip
         found = starts_of(rule, want.wish.start, want.tz)
@@ -114,6 +113,7 @@ async def series(
             Booker(name, email, phone),
             pairs("--answer", answer or ()),
             hashed(token),
+            asking.catalog_at,
         )
         parts = for_series(asking.org, want.event_type, command)
         if isinstance(parts, Refusal):
@@ -123,8 +123,7 @@ async def series(
         except UnknownOutcome as error:
             raise BookingUnknown(f"nothing is known of the series {command.series}, token {token}: {error}") from error
         except Refused:
-            if not call.json:
-                _tell(call, want, wishes, await _problems(asking, wishes, session, email))
+            _tell(call, want, wishes, await _problems(asking, wishes, session, email))
             raise
     ids, status, until = reply["bookings"], reply["status"], reply["until"]
     visits = [{"booking": id, **wish_data(wish, want.tz)} for id, wish in zip(ids, wishes, strict=True)]
@@ -139,25 +138,22 @@ async def series(
 
 
 async def _problems(asking: Asking, wishes: Sequence[Wish], session: str, email: str) -> list[str]:
-    """What stands against each of the visits, as it is now; empty if nothing does."""
-    from projections.questions import Check
+    """What stands against each of the visits, as it is now, with those before it; empty if nothing does."""
+    from projections.questions import CheckSeries
 
-    async def problem(wish: Wish) -> str:
-        answer: CheckAnswer = await asking.look(
-            Check(
-                org=asking.org,
-                event_type=wish.event_type,
-                start=wish.start,
-                minutes=wish.minutes,
-                items=wish.items,
-                session=session,
-                email=email,
-            )
+    first, starts = wishes[0], tuple(wish.start for wish in wishes)
+    asked = CheckSeries(
+        org=asking.org, event_type=first.event_type, starts=starts, minutes=first.minutes, items=first.items,
+        session=session, email=email,
+    )  # fmt: skip
+    answers: tuple[CheckAnswer, ...] = await asking.look(asked)
+    return [
+        "; ".join(
+            ([] if one.objection is None else [one.objection.detail])
+            + [f"{conflict.resource}: {conflict.detail}" for conflict in one.conflicts]
         )
-        rules = [] if answer.objection is None else [answer.objection.detail]
-        return "; ".join([*rules, *(f"{one.resource}: {one.detail}" for one in answer.conflicts)])
-
-    return await asyncio.gather(*map(problem, wishes))
+        for one in answers
+    ]
 
 
 def _tell(call: Invocation, want: Wanted, wishes: Sequence[Wish], problems: Sequence[str]) -> None:

@@ -68,11 +68,11 @@ async def hold(
     session = session or new_token("s")
     async with opened(call.settings) as asking:
         want = wanted(
-            await asking.catalog(), asking.clock(), event_type, resource, start,
+            await asking.catalog(resource, event_type=event_type), asking.clock(), event_type, resource, start,
             duration=duration, units=units, along=along or (), tz=tz,
         )  # fmt: skip
         id = id_for(want.event_type, want.wish, new_token("h"))
-        parts = for_hold(asking.org, want.event_type, want.wish, PlaceHold(id, session, want.wish))
+        parts = for_hold(asking.org, want.event_type, want.wish, PlaceHold(id, session, want.wish, asking.catalog_at))
         placed = (await asking.together(parts)).reply
         work = None if once else cancelled_by_interrupt()  # who reads that it is held may let go at once
         until, latest = placed["expires_at"], placed["expires_at_latest"]
@@ -142,7 +142,7 @@ async def book(
     token = token_urlsafe(16)
     async with opened(call.settings) as asking:
         want = wanted(
-            await asking.catalog(), asking.clock(), event_type, resource, start,
+            await asking.catalog(resource, event_type=event_type), asking.clock(), event_type, resource, start,
             duration=duration, units=units, along=along or (), tz=tz,
         )  # fmt: skip
         id = id_for(want.event_type, want.wish, new_token("b"))
@@ -154,6 +154,7 @@ async def book(
             Booker(name, email, phone),
             pairs("--answer", answer or ()),
             hashed(token),
+            asking.catalog_at,
         )
         parts = for_book(asking.org, want.event_type, command)
         if isinstance(parts, Refusal):

@@ -39,7 +39,7 @@ async def watch(
     from tidegate.narrating import Narrator
 
     async with opened(call.settings) as asking:
-        clocks = zone_of(await asking.catalog(), resource, tz)
+        clocks = zone_of(await asking.catalog(resource), resource, tz)
         local = date_from(date, asking.clock(), clocks)
         span = local_day_span(local, clocks)
         actors: Mapping[str, Narrator] = {
