@@ -44,6 +44,8 @@ A_DAY = -(-HISTORY // (HISTORY_DAYS * RESOURCES))
 """Past bookings of one resource on one day; on the days to come there are as many."""
 ASKED = 400
 """How often each question is asked of each."""
+_THURSDAY = 3
+"""What weekday 1970-01-01 was, Monday being 0."""
 _REPLY = msgspec.Raw(b"null")
 _HOURS: dict[Weekday, tuple[Window, ...]] = dict.fromkeys(WEEKDAYS[:5], (Window(8 * 60, 20 * 60),))
 
@@ -106,7 +108,8 @@ def _booked(resource: str, day: int, date: str, turn: int) -> Iterator[Fact]:
 
 def _questions(today: int) -> dict[str, list[Question]]:
     ids = [f"room-{number}" for number in range(0, RESOURCES, 7)]
-    soon = date_of_day(today + 7)
+    monday = today + 7 - (today + _THURSDAY) % 7
+    soon = date_of_day(monday + 1)
     months = [date_of_day(today + 7)[:7], date_of_day(today + 31)[:7]]
     return {
         "day": [
@@ -139,6 +142,9 @@ async def rows(runs: int, console: Console) -> list[Row]:
         for _ in teller.book_days(today, COMING_DAYS):
             pass
     gc.collect()
+    for teller in (new, old):  # what is measured has something to say
+        states = {one.state for one in teller.models.answer_now(asked["day"][0])}
+        assert states == {"free", "full"}, states
     for _ in range(runs):
         day.values.append(new.median_ms(*asked["day"]))
         day_after.values.append(old.median_ms(*asked["day"]))
