@@ -245,7 +245,8 @@ class Sender:
         if id is None:
             id = f"{self._name}-{self._next_call}"
         by, also = self._by if by is None else by, also or []
-        problem = oversized(id, by, body, [part for _, part in also])
+        largest = max(len(body), *(len(part) for _, part in also)) if also else len(body)
+        problem = oversized(id, by, 1 + len(also), largest)
         if problem is not None:
             future.set_result(Refusal("malformed_command", problem))
             return future
@@ -299,7 +300,9 @@ class Sender:
         size = 0
         while lane.waiting and len(calls) < self.limits.message_calls_max:
             call = lane.waiting[0]
-            adds = len(call.body) + sum(len(body) for _, body in call.parts) + 120
+            adds = len(call.body) + 120
+            if call.parts:
+                adds += sum(len(body) for _, body in call.parts)
             if calls and (call.apart or size + adds > self.limits.message_bytes_max):
                 break
             lane.waiting.popleft()

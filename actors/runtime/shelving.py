@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 SAVE_ALL_WITHIN_MS: Final = 2_000
 PUTS_AT_ONCE: Final = 64
+SNAPSHOT_EVERY: Final = 4
+"""An actor that is never quiet is put on the shelf when its commits since are so many times as large as its snapshot: a
+fifth of what is written are snapshots then, at most, and no more than that has to be replayed."""
 UNSAVED_MIN: Final = 2
 """One commit behind a snapshot, or behind nothing, costs activation no reading: see `loading`."""
 
@@ -48,7 +51,7 @@ class Shelving:
         self._changed.pop(cell, None)
 
     def outgrown(self, cell: Cell) -> bool:
-        return cell.bytes_since_snapshot > max(self._limits.snapshot_bytes_min, cell.snapshot_bytes)
+        return cell.bytes_since_snapshot > max(self._limits.snapshot_bytes_min, SNAPSHOT_EVERY * cell.snapshot_bytes)
 
     def take(self, cell: Cell) -> bytes | None:
         """The cell's snapshot, if it has one worth giving: a memory of acknowledged commits, with nothing in flight."""

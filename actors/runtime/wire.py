@@ -11,7 +11,7 @@ Deadlines travel as *how much longer*, not as instants: two machines' clocks nee
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -130,18 +130,21 @@ def malformed(envelope: Envelope) -> str | None:
     """What is wrong with an envelope that parsed, or None."""
     if not 0 < envelope.within_ms <= limits.COMMAND_WITHIN_MS_MAX:
         return f"a command waits for 1 to {limits.COMMAND_WITHIN_MS_MAX} ms"
-    return oversized(envelope.id, envelope.by, envelope.body, [part.body for part in envelope.also])
+    largest = len(envelope.body)
+    if envelope.also:
+        largest = max(largest, *(len(part.body) for part in envelope.also))
+    return oversized(envelope.id, envelope.by, 1 + len(envelope.also), largest)
 
 
-def oversized(id: str, by: str, body: Sized, also: Sequence[Sized]) -> str | None:
-    """What of a command is larger than it may be. Senders ask this too: such a one would be refused with all that share
-    its message, if there were a message that could carry it."""
+def oversized(id: str, by: str, parts: int, largest: int) -> str | None:
+    """What of a command with so many parts, the largest of so many bytes, is larger than it may be. Senders ask this too:
+    such a one would be refused with all that share its message, if there were a message that could carry it."""
     if not 1 <= len(id) <= limits.COMMAND_ID_CHARACTERS_MAX:
         return f"a command id has 1 to {limits.COMMAND_ID_CHARACTERS_MAX} characters"
     if len(by) > limits.PRINCIPAL_CHARACTERS_MAX:
         return f"a principal has at most {limits.PRINCIPAL_CHARACTERS_MAX} characters"
-    if len(also) >= limits.COMMAND_PARTS_MAX:
+    if parts > limits.COMMAND_PARTS_MAX:
         return f"a transaction spans at most {limits.COMMAND_PARTS_MAX} actors"
-    if len(body) > limits.COMMAND_BYTES_MAX or any(len(part) > limits.COMMAND_BYTES_MAX for part in also):
+    if largest > limits.COMMAND_BYTES_MAX:
         return f"a command has at most {limits.COMMAND_BYTES_MAX} bytes"
     return None

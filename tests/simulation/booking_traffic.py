@@ -19,7 +19,7 @@ from unittest.mock import patch
 from msgspec.structs import replace as replace_fields
 
 from actors.booking import lifecycle, standby
-from actors.booking.asking import for_booking, for_hold, for_move, for_series, id_for
+from actors.booking.asking import for_book, for_booking, for_hold, for_move, for_series, id_for
 from actors.booking.changing import hashed
 from actors.booking.commands import (
     BlockSlots,
@@ -39,7 +39,7 @@ from actors.booking.commands import (
 )
 from actors.booking.day import DAY
 from actors.booking.limits import LIMITS
-from actors.booking.parties import days_of
+from actors.booking.quota import QUOTA
 from actors.catalog import CATALOG, CatalogPolicy, Link, PutEventType, PutResource
 from actors.decider import AnyDecider, Command, Decision, Refusal
 from actors.runtime.limits import SenderLimits
@@ -48,10 +48,11 @@ from actors.simulation.clock import START
 from actors.simulation.record import Part
 from events.calendar.offers import occupied
 from events.calendar.quantum import DAY_MS, date_of
-from events.catalog import Catalog, EventType
+from events.catalog import Catalog, EventType, Quota
 from events.clock import Instant
 from events.day import Booking, Item, Wish, day_actor, owner_of
-from tests.laws import holds_stand, law_01_no_double_booking, law_02_whole_bookings
+from events.names import kind_of
+from tests.laws import holds_stand, law_01_no_double_booking, law_02_whole_bookings, limits_hold
 from tests.laws.answers_are_true import answering
 from tests.laws.domain import Domain
 
@@ -61,6 +62,7 @@ TOKEN: Final = "sesame"
 MICS: Final = 2
 _FIRST_DAY: Final = START // DAY_MS * DAY_MS + DAY_MS
 _HOURS: Final = (6, 7, 8, 9, 11, 13, 14, 16, 18)
+_TYPES: Final = ("visit", "visit", "offered", "asked", "both", "wide", "noted", "scarce", "scarce")
 _REMINDED: Final = tuple(((hour + 24) * HOUR_MS - START % DAY_MS) // 60_000 for hour in _HOURS)
 """So many minutes before those starts of the first day, it is now: their reminders come as soon as they are booked."""
 
@@ -85,6 +87,7 @@ _PUTS: Final = (
             ("both", 3, {"approval": True, "provisional_for": 1}),
             ("wide", 3, {"buffer_before": 30, "buffer_after": 15}),
             ("noted", 3, {"reminders": tuple(minutes - 1 for minutes in _REMINDED[:5])}),
+            ("scarce", 3, {"per_booker": Quota(day=1), "per_resource": Quota(day=2)}),
             ("long", 3, {"durations": (1_440, 1_800)}),
         )
     ),
@@ -115,12 +118,13 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
     put.slug: EventType(
         put.slug, put.slug, durations=put.durations, interval=put.interval,
         buffer_before=put.buffer_before, buffer_after=put.buffer_after,
+        per_booker=put.per_booker, per_resource=put.per_resource,
     )
     for put in _PUTS if isinstance(put, PutEventType)
 }  # fmt: skip
 """As far as who asks has to know them."""
 
-KINDS: Final[Mapping[str, AnyDecider]] = {"catalog": _SETTABLE, "day": DAY}
+KINDS: Final[Mapping[str, AnyDecider]] = {"catalog": _SETTABLE, "day": DAY, "quota": QUOTA}
 BOOKING: Final = Domain(
     KINDS,
     silent=(SetUp, PutResource, KeepHold, ReleaseHold, Cancel, Decline, LeaveStandby, ShowDay),
@@ -128,6 +132,7 @@ BOOKING: Final = Domain(
         "law 1, no double booking": law_01_no_double_booking.breaches,
         "law 2, bookings are whole": law_02_whole_bookings.breaches,
         "holds stand": holds_stand.breaches,
+        "limits hold": limits_hold.breaches,
         "answers are true": answering(
             {"day": {ShowDay: lambda day: {"used": day.used, "blocked": day.blocked}}}
         ),
@@ -227,7 +232,9 @@ class BookingTraffic:
         if dice.random() < self._spans:
             event_type = "long"
         else:
-            event_type = dice.choice(("visit", "visit", "offered", "asked", "both", "wide", "noted"))
+            event_type = dice.choice(
+                ("visit", "visit", "offered", "asked", "both", "wide", "noted", "scarce", "scarce")
+            )
         along: list[Item] = []
         if dice.random() < self._bundles:
             along.append(Item("mics", dice.randrange(1, MICS + 1)))
@@ -282,11 +289,19 @@ class BookingTraffic:
 
     def _asked_for(self, wish: Wish, session: str, hold: str = "") -> tuple[Part, ...]:
         event_type = EVENT_TYPES[wish.event_type]
+        if event_type.per_booker.limits:
+            session = session or "s0"
         id = id_for(event_type, wish, f"b{self._count}")
-        span = occupied(event_type, wish.start, wish.minutes)
-        self._bookings.append(Booking(id, wish, span, "confirmed", session))
         book = Book(id, wish, session, hold, token_hash=hashed(TOKEN), catalog=1)
-        return tuple((actor, book) for actor in days_of(ORG, wish.items, span))
+        parts = for_book(ORG, event_type, book)
+        assert not isinstance(parts, Refusal)
+        self._remember(event_type, book, parts)
+        return parts
+
+    def _remember(self, event_type: EventType, book: Book, parts: Sequence[Part]) -> None:
+        span = occupied(event_type, book.wish.start, book.wish.minutes)
+        counted = tuple(actor for actor, _ in parts if kind_of(actor) == "quota")
+        self._bookings.append(Booking(book.booking, book.wish, span, "confirmed", book.session, counted=counted))
 
     def _repeat(self, dice: Random) -> tuple[Part, ...]:
         """The same a few times, on one day or on several."""
@@ -297,13 +312,12 @@ class BookingTraffic:
         series = BookSeries(f"r{self._count}", wish, again, self._session(dice), token_hash=hashed(TOKEN), catalog=1)
         parts = for_series(ORG, event_type, series)
         assert not isinstance(parts, Refusal)
-        if not {actor for actor, _ in parts} <= {*self.actors}:
+        if not {actor for actor, _ in parts if kind_of(actor) == "day"} <= {*self.actors}:
             return ()  # it would lead out of these days
         for number, start in enumerate((wish.start, *again), 1):
             visit = replace_fields(wish, start=start)
             id = id_for(event_type, visit, f"{series.series}-{number}")
-            span = occupied(event_type, start, wish.minutes)
-            self._bookings.append(Booking(id, visit, span, "confirmed", series.session))
+            self._remember(event_type, Book(id, visit, series.session), parts)
         return parts
 
     def _some_booking(self, dice: Random) -> Booking | None:
@@ -336,7 +350,9 @@ class BookingTraffic:
         wish = self._wish(dice, booking.wish.event_type, booking.wish.items)
         parts = for_move(ORG, booking, event_type, Move(booking.id, wish, token=self._token(dice), catalog=1))
         span = occupied(event_type, wish.start, wish.minutes)
-        self._bookings.append(Booking(booking.id, wish, span, "confirmed", booking.session))
+        self._bookings.append(
+            Booking(booking.id, wish, span, "confirmed", booking.session, counted=booking.counted)
+        )  # fmt: skip
         return parts
 
     def _stand_by(self, dice: Random) -> tuple[Part, ...]:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from actors.booking import changing, holding, part, room, series, taking
+from actors.booking import changing, holding, part, quota, room, series, taking
 from actors.booking import day as day_module
 from actors.booking.claims import Day, Hold, Taken
 from actors.booking.part import Answer
@@ -278,6 +278,11 @@ def _visits_unaware() -> AbstractContextManager[None]:
     return _replacing((series, "imagined", lambda day, *_: day))()
 
 
+def _limits_unheeded() -> AbstractContextManager[None]:
+    """A quota counts, and is never full."""
+    return _replacing((quota, "_full", lambda *_, **__: None))()
+
+
 _ONE_WRITER: Final = ("law 6, one writer wins", "law 10, chained")
 _ONCE: Final = ("law 7, once",)
 _NO_DOUBLE: Final = ("law 1, no double booking",)
@@ -305,6 +310,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "freed-twice": Mutant(_freed_twice, _NO_DOUBLE, traffic="booking"),
     "converted-expires": Mutant(_converted_expires, _NO_DOUBLE, traffic="booking"),
     "visits-unaware": Mutant(_visits_unaware, _NO_DOUBLE, traffic="booking"),
+    "limits-unheeded": Mutant(_limits_unheeded, ("limits hold",), traffic="booking"),
     "nobody-missing": Mutant(_nobody_missing, ("law 2, bookings are whole",), traffic="booking"),
     "heartbeats-unheard": Mutant(_heartbeats_unheard, ("holds stand",), ("read_slow",), traffic="booking"),
 }

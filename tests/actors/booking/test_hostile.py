@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 
+from actors.booking import quota as quota_module
 from actors.booking.commands import Book, Cancel, JoinStandby, KeepHold, Move, PlaceHold
 from actors.booking.day import DAY
+from actors.booking.limits import LIMITS
 from actors.booking.quota import QUOTA
 from actors.booking.recurrence import starts_of
-from actors.decider import Refusal, Tick
-from actors.specification import given
-from events.calendar.quantum import Span
+from actors.decider import Decision, Refusal, Tick
+from events.calendar.quantum import DAY_MS, Span
 from events.day import (
     Booker,
     Booking,
@@ -30,7 +33,7 @@ from events.day import (
     StandbyLeft,
     StandbyPassed,
 )
-from events.quota import Counted
+from events.quota import Counted, booker_key, quota_actor
 from tests.support.studio import ACTOR, CATALOG, DATE, HOUR_MS, NOON, NOW, by, day, id_of, wish
 
 X = id_of("x")
@@ -125,19 +128,21 @@ class TestMoves:
 
 
 class TestQuotas:
-    def test_what_is_long_past_fills_no_quota(self) -> None:
-        """Ten thousand bookings of another year are no reason to refuse one."""
-        key = "demo.quota.b-none"
-        old = [Counted(f"studio.{DATE}.o-{n}", "limited", 0, "confirmed", None) for n in range(10_000)]
-        tally = QUOTA.initial(key)
-        for fact in old:
-            tally = QUOTA.evolve(tally, fact, 0)
-        command = Book(id_of("b", wish("limited")), wish("limited"), booker=Booker("A", "a@example.org"))
-        tally.key = "b-" + "0" * 32
-        asked = QUOTA.decide(tally, Move(old[0].booking, wish("limited")), NOW, by(ACTOR))
-        assert not isinstance(asked, Refusal)
-        assert isinstance(QUOTA.decide(tally, command, NOW, by(ACTOR)), Refusal)  # not for its number: not its own
-        given(QUOTA, actor=key)
+    def test_what_is_long_past_fills_no_quota(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As many bookings of another year as a quota counts are no reason to refuse one; as many of this year are."""
+        monkeypatch.setattr(quota_module, "LIMITS", dataclasses.replace(LIMITS, counted_max=100))
+        booker = Booker("A", "a@example.org")
+        key = quota_actor("demo", booker_key(booker, ""))
+        command = Book(id_of("b", wish("limited")), wish("limited"), booker=booker)
+        told = []
+        for start in (0, NOON + 90 * DAY_MS):
+            tally = QUOTA.initial(key)
+            for number in range(100):
+                tally = QUOTA.evolve(tally, Counted(f"studio.{DATE}.o-{number}", "other", start, "confirmed", None), 0)
+            told.append(QUOTA.decide(tally, command, NOW, by(ACTOR, key)))
+        past, coming = told
+        assert isinstance(past, Decision)
+        assert isinstance(coming, Refusal) and coming.code == "too_many_bookings"
 
 
 class TestText:
