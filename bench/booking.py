@@ -97,17 +97,17 @@ async def drive(total: int, in_flight: int, one: Callable[[int], Awaitable[bool]
     return Pace(total / elapsed, percentile(taken, 0.5) * 1_000, percentile(taken, 0.99) * 1_000), won
 
 
+async def warm(sender: Sender, wanted: list[Slot]) -> None:
+    """Have the days of these slots live before the clock starts."""
+    days = {(slot.resource, slot.date) for slot in wanted}
+    body = encode_command(KeepHold("none", "none"))
+    await asyncio.gather(*(sender.post(day_actor("bench", *day), body, within_ms=WITHIN_MS) for day in sorted(days)))
+
+
 async def spread(sender: Sender, in_flight: int, total: int) -> Pace:
     """Bookings over all resources, each of another slot; their days are live before the clock starts."""
     wanted = slots(total)
-    warm = {(slot.resource, slot.date): slot for slot in wanted}
-    hold = [
-        sender.post(
-            day_actor("bench", slot.resource, slot.date), encode_command(KeepHold("none", "none")), within_ms=WITHIN_MS
-        )
-        for slot in warm.values()
-    ]
-    await asyncio.gather(*hold)
+    await warm(sender, wanted)
     pace, won = await drive(total, in_flight, lambda number: _won(ask(sender, wanted[number], f"b-{number}")))
     assert won == total, f"{won} of {total} free slots were booked"
     return pace
@@ -117,6 +117,7 @@ async def paced(sender: Sender, rate: float, seconds: float) -> float:
     """The 99th percentile in milliseconds at a steady rate."""
     total = int(rate * seconds)
     wanted, taken = slots(total), list[float]()
+    await warm(sender, wanted)
     began = time.perf_counter()
 
     async def one(number: int) -> None:
