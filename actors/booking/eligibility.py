@@ -41,6 +41,7 @@ class Offer(msgspec.Struct, frozen=True):
     catalog: Catalog
 
 
+NOBODY: Final = Booker()
 _offers: Final[dict[tuple[int, int, str, tuple[Item, ...]], Offer]] = {}
 
 
@@ -91,6 +92,8 @@ def _refused(problem: Unfit | None) -> Refusal | None:
 
 def answered(event_type: EventType, answers: Mapping[str, str]) -> Refusal | None:
     """What is wrong with the answers to the event type's questions, if anything."""
+    if not answers and not event_type.questions:
+        return None
     known = {question.id: question for question in event_type.questions}
     for id in answers:
         if id not in known:
@@ -125,6 +128,8 @@ def _malformed(question: Question, answer: str) -> str | None:
 
 def bad_booker(booker: Booker) -> Refusal | None:
     """What is wrong with what is said of a booker, if anything."""
+    if booker is NOBODY or booker == NOBODY:
+        return None
     most = LIMITS.booker_characters_max
     for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
         if (problem := bad_text(name, text, most, lines=False)) is not None:

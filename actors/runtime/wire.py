@@ -137,8 +137,8 @@ def malformed(envelope: Envelope) -> str | None:
 
 
 def oversized(id: str, by: str, parts: int, largest: int) -> str | None:
-    """What of a command with so many parts, the largest of so many bytes, is larger than it may be. Senders ask this too:
-    such a one would be refused with all that share its message, if there were a message that could carry it."""
+    """What of a command with so many parts, the largest of so many bytes, is larger than it may be. Senders ask this
+    too: such a one would be refused with all that share its message, if there were a message that could carry it."""
     if not 1 <= len(id) <= limits.COMMAND_ID_CHARACTERS_MAX:
         return f"a command id has 1 to {limits.COMMAND_ID_CHARACTERS_MAX} characters"
     if len(by) > limits.PRINCIPAL_CHARACTERS_MAX:

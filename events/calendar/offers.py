@@ -57,6 +57,10 @@ Code: TypeAlias = Literal[
     "not_a_start",
 ]
 _DAYS_CACHED: Final = 8_192
+_STARTS_CACHED: Final = 32_768
+_LOCAL_DAYS_DIFFER: Final = 3
+"""So many days before its end an horizon is far enough, whatever the clocks: one for the hours of the day, one for the
+zone, and one that a zone may have skipped."""
 
 
 class Objection(msgspec.Struct, frozen=True):
@@ -119,17 +123,15 @@ def why_not(
     if start < now:
         return Objection("in_the_past", "the start has passed", "late")
     tz = _clocks(schedules)
-    earliest, latest = _bookable(event_type, tz, now)
-    if start < earliest:
-        return Objection(
-            "too_soon", f"at {event_type.notice} minutes' notice it starts at {iso(earliest)} or later", "late"
-        )
-    if start >= latest:
-        return Objection("beyond_horizon", f"bookings are taken for starts before {iso(latest)}")
+    if start < now + event_type.notice * MINUTE_MS:
+        earliest = iso(now + event_type.notice * MINUTE_MS)
+        return Objection("too_soon", f"at {event_type.notice} minutes' notice it starts at {earliest} or later", "late")
+    if start >= now + (event_type.horizon_days - _LOCAL_DAYS_DIFFER) * DAY_MS:  # else it is within, by any clocks
+        latest = _bookable(event_type, tz, now)[1]
+        if start >= latest:
+            return Objection("beyond_horizon", f"bookings are taken for starts before {iso(latest)}")
     length = whole_slots_ms(duration)
-    offered = _of_day(Same(schedules), length, _interval(event_type), event_type.align, local_day(start, tz))
-    place = bisect_left(offered, start)
-    if place < len(offered) and offered[place] == start:
+    if _is_start(Same(schedules), length, _interval(event_type), event_type.align, start):
         return None
     visit = Span(start, start + length)
     if open_in_all(schedules, visit.start, visit.end) == (visit,):
@@ -160,6 +162,14 @@ def _clocks(schedules: Schedules) -> str:
 
 def _interval(event_type: EventType) -> int:
     return whole_slots_ms(event_type.interval or min(event_type.durations))
+
+
+@lru_cache(maxsize=_STARTS_CACHED)
+def _is_start(same: Same, length: int, interval: int, align: Literal["window", "clock"], start: Instant) -> bool:
+    """Whether a visit of that length may begin then; the same for all resources that are open at the same hours."""
+    offered = _of_day(same, length, interval, align, local_day(start, _clocks(same.schedules)))
+    place = bisect_left(offered, start)
+    return place < len(offered) and offered[place] == start
 
 
 @lru_cache(maxsize=_DAYS_CACHED)

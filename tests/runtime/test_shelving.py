@@ -114,7 +114,7 @@ class TestSnapshots:
                 ]
             await asyncio.sleep(1)
             assert await shelved(house, bad) is None
-            assert await shelved(house, good) == Tally(puffs=4)
+            assert await shelved(house, good) == Tally(puffs=5)
 
     async def test_a_shelf_that_fails_costs_nothing_but_itself(self) -> None:
         """It is a cache: the host goes on without."""
