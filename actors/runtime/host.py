@@ -60,8 +60,8 @@ from events.shelf import Shelf
 log = structlog.get_logger(__name__)
 
 
-class Unit(NamedTuple):
-    """Entries that wait for a round to be stored together, and since when."""
+class Bundle(NamedTuple):
+    """A transaction's entries, which wait for a round to be stored together; and since when."""
 
     entries: Sequence[Entry]
     stored: asyncio.Future[Stored]
@@ -107,7 +107,7 @@ class Host:
         self.transactions = Transactions(self)
         self._presence = Presence(self, incarnation)
         self._ready: deque[Cell] = deque()
-        self._units: deque[Unit] = deque()
+        self._units: deque[Bundle] = deque()
         self._rounds = 0
         self._ticks = 0
         self._promises: dict[Cell, int] = {}
@@ -297,7 +297,7 @@ class Host:
             if not self._rounds:
                 self._idle.set()
 
-    def _take_units(self, entries_max: int) -> list[Unit]:
+    def _take_units(self, entries_max: int) -> list[Bundle]:
         taken = []
         now = asyncio.get_running_loop().time()
         while self._units and len(self._units[0].entries) <= entries_max:
@@ -336,7 +336,7 @@ class Host:
                 self._go_on(cell)
         return drafts
 
-    async def _round(self, drafts: list[Draft], units: list[Unit]) -> None:
+    async def _round(self, drafts: list[Draft], units: list[Bundle]) -> None:
         number = self.horizon.hold()
         unknown: list[str] = []
         try:
@@ -393,7 +393,7 @@ class Host:
     async def store_unit(self, entries: Sequence[Entry]) -> Stored:
         """Store entries together, in a round with whatever else is ready."""
         loop = asyncio.get_running_loop()
-        unit = Unit(entries, loop.create_future(), loop.time())
+        unit = Bundle(entries, loop.create_future(), loop.time())
         self._units.append(unit)
         self._commit_soon()
         return await unit.stored
