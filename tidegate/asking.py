@@ -46,12 +46,6 @@ class NotKnown(UnknownOutcome):
     next_step = "look at what there is, `tidegate booking show` and `list`, before you ask again"
 
 
-class Looked(msgspec.Struct, frozen=True):
-    """An answer of the read models."""
-
-    answer: Any
-
-
 class Asking:
     """What can be asked of one organisation. Made by `opened`. Whatever is refused is raised as `Refused`."""
 
@@ -99,16 +93,16 @@ class Asking:
         """What the read models answer, not older than the log is now."""
         asked = msgspec.structs.replace(question, at_least=(await (await self.log()).head()).last)
 
-        async def once() -> Looked | Refusal:
+        async def once() -> Any | Refusal:
             try:
-                return Looked(await answering.ask(self._bus, asked, WITHIN_MS))
+                return await answering.ask(self._bus, asked, WITHIN_MS)
             except Unanswered as error:
                 problem = error.problem
                 return Refusal(problem.code, problem.detail, problem.fault)
             except BusError as error:
                 return Refusal("not_answered", f"the read models do not answer: {error}", "busy")
 
-        return (await _patiently(once)).answer
+        return await _patiently(once)
 
     async def catalog(self, *resources: str, event_type: str = "") -> Catalog:
         """What there is to book, retired resources included; or what is said of these alone."""

@@ -44,7 +44,6 @@ KEPT_FOR_MS: Final = 62 * DAY_MS
 
 PERIOD_MS_MAX: Final = 32 * DAY_MS
 """Two that begin in one month begin no further apart."""
-END_OF_TIME: Final = 1 << 62
 FORGOTTEN_AT_ONCE: Final = 64
 
 
@@ -66,6 +65,10 @@ class Tally(msgspec.Struct):
 
     def between(self, start: Instant, end: Instant) -> list[tuple[Instant, str]]:
         return self.order[bisect_left(self.order, (start, "")) : bisect_left(self.order, (end, ""))]
+
+    def since(self, start: Instant) -> int:
+        """How many begin then or later."""
+        return len(self.order) - bisect_left(self.order, (start, ""))
 
     def add(self, id: str, entry: Entry) -> None:
         self.entries[id] = entry
@@ -161,7 +164,7 @@ def _full(tally: Tally, wishes: list[Wish], at: Instant, by: By, *, without: str
     resource = by.state.active.get(named or leading.items[0].resource)
     if event_type is None or resource is None:
         return Refusal("unknown_resource", f"there is no resource {leading.items[0].resource!r}, or it is out of use")
-    if len(tally.between(at - KEPT_FOR_MS, END_OF_TIME)) + len(wishes) > LIMITS.counted_max:
+    if tally.since(at - KEPT_FOR_MS) + len(wishes) > LIMITS.counted_max:
         return Refusal("too_many_bookings", f"a quota counts at most {LIMITS.counted_max} bookings at a time")
     limits = event_type.per_booker if named is None else event_type.per_resource
     wanted = [periods_of(wish.start, resource.time_zone) for wish in wishes]

@@ -15,7 +15,7 @@ from actors.booking.claims import Day
 from actors.booking.commands import Book, BookSeries
 from actors.booking.happened import imagined
 from actors.booking.limits import LIMITS
-from actors.booking.part import CHANGED, Answer, By, owns
+from actors.booking.part import BEHIND, CHANGED, Answer, By, owns
 from actors.booking.plan import Plan, plan_of
 from actors.booking.taking import book
 from actors.decider import Decision, Refusal
@@ -35,6 +35,8 @@ class Visit(NamedTuple):
 
 def visits_of(command: BookSeries, at: Instant, by: By) -> list[Visit] | Refusal:
     """The visits of a series each of which may be booked; or what stands against one of them."""
+    if by.sequence < command.catalog:
+        return BEHIND
     starts = (command.wish.start, *command.again)
     if len(starts) > LIMITS.visits_max:
         return Refusal("too_many_occurrences", f"a series has at most {LIMITS.visits_max} visits")
@@ -64,15 +66,18 @@ def book_series(day: Day, command: BookSeries, at: Instant, by: By) -> Answer:
     if not all(visit.owner(day.org) in present for visit in visits):
         return CHANGED
     facts, after = list[DayFact](), day
+    made: tuple[DayFact, ...] = ()
     reply = None
     for number, visit in enumerate(visits, 1):
         if here not in visit.plan.parts:
             continue
+        if made:
+            after = imagined(after, made, at)
         answer = book(after, visit.asked, at, by)
         if isinstance(answer, Refusal):
             return of_visit(number, answer)
-        facts += answer.facts
-        after = imagined(after, answer.facts, at)
+        made = answer.facts
+        facts += made
         reply = reply or answer.reply
     if reply is None:
         return Refusal("not_here", f"{day.resource} on {day.date} has no part in this")

@@ -13,7 +13,7 @@ from actors.booking.commands import JoinStandby, LeaveStandby
 from actors.booking.eligibility import bad_booker, eligible
 from actors.booking.happened import evolve, imagined
 from actors.booking.limits import LIMITS
-from actors.booking.part import Answer, By, share
+from actors.booking.part import BEHIND, Answer, By, share
 from actors.booking.plan import plan_of
 from actors.booking.room import due
 from actors.decider import Decision, Refusal
@@ -28,6 +28,8 @@ def join(day: Day, command: JoinStandby, at: Instant, by: By) -> Answer:
         return Refusal("standby_single", "one stands in line for one resource, within one UTC date, buffers included")
     if not is_identifier(command.session):
         return Refusal("bad_session", f"{command.session!r} is no session")
+    if by.sequence < command.catalog:
+        return BEHIND
     plan = plan_of(command.wish, at, by)
     if isinstance(plan, Refusal):
         return plan

@@ -543,10 +543,8 @@ class Host:
         if lost:
             for number, cell in enumerate([cell for cell in self.cells.values() if cell.partition in lost]):
                 cell.era = _NO_ERA  # should it be ours again before it is let go: others have acted in our place
-                if number >= _HANDED_OVER_MAX:
-                    cell.unsaved = 0
                 if cell.phase in (Phase.READY, Phase.COLD, Phase.HALTED):
-                    self._let_go(cell)
+                    self._let_go(cell, shelve=number < _HANDED_OVER_MAX)
         if gained:
             self.tasks.start(self._check_again(gained, ground.APPEND_TIMEOUT_MS), lasting=True)
         if new:
@@ -575,11 +573,12 @@ class Host:
         if self._timed:
             self.tasks.start(self._timers.scan_for_sure(after, self.owned), lasting=True)
 
-    def _let_go(self, cell: Cell) -> None:
+    def _let_go(self, cell: Cell, *, shelve: bool = True) -> None:
         """The cell's partition is not ours any more: whoever waits must ask its new owner."""
         while cell.mailbox:
             self._turn_away(cell.mailbox.popleft(), _MOVED)
-        self._shelve(cell)
+        if shelve:
+            self._shelve(cell)
         self._drop(cell)
 
     def _shelve(self, cell: Cell) -> None:

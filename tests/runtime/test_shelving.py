@@ -7,6 +7,9 @@ import gc
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from actors.runtime import host as host_module
 from actors.runtime.cell import Cell
 from actors.runtime.host import Host
 from actors.runtime.memory import Memory
@@ -221,6 +224,25 @@ class TestPassivation:
             facts = await house.facts(actor)
             assert [getattr(fact, "instant", None) for fact in facts] == [wake, facts[-1].instant]
             assert 0 <= facts[-1].instant - wake < 50
+
+    async def test_of_very_many_only_some_are_put_there_when_others_take_over(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is done while nobody else has a turn; the others are read from the log."""
+        monkeypatch.setattr(host_module, "_HANDED_OVER_MAX", 2)
+        async with open_house(**self.LIMITS | {"snapshot_when_quiet_ms": 60_000}) as house:
+            host, sender = await house.host(), await house.sender()
+            actors = house.actors_of(host, 5)
+            for actor in (*actors, *actors):
+                await sender.send(actor, Add(1))
+            owned = host.owned
+            host.own(frozenset())
+            await asyncio.sleep(0.3)
+            assert not host.cells
+            assert len(await house.shelf.get(actors)) == 2
+            host.own(owned)
+            for actor in actors:
+                assert await sender.send(actor, Total()) == Accepted({"total": 2}, 0)
 
     async def test_one_that_was_let_go_takes_no_other_with_it(self) -> None:
         """Lost and regained while it was put on the shelf: the one that is live now stays."""

@@ -154,6 +154,12 @@ class TestTogether:
         """In order, each of them bookable, and no more than one transaction holds."""
         day().when(series(wish(), *again), policy=by()).then_refused(code)
 
+    def test_what_the_host_has_not_heard_of_is_not_decided(self) -> None:
+        """Whoever has just linked or put something is told to ask again, not that it is not there."""
+        asked = msgspec.structs.replace(series(wish("nothing"), DAY_MS), catalog=8)
+        day().when(asked, policy=by()).then_refused("catalog_behind")
+        given(QUOTA, at=NOW).when(asked, policy=by()).then_refused("catalog_behind")
+
     def test_a_day_of_no_visit_has_no_part(self) -> None:
         """As with a booking alone."""
         other = day(actor="demo.day.other.2026-12-07")

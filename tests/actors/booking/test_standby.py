@@ -72,6 +72,7 @@ class TestStanding:
             (JoinStandby("nonsense", "bob", wish()), "bad_id"),
             (joins("s-2", "bob", wish(start=NOON + HOUR_MS)), "not_full"),
             (JoinStandby(id_of("s-2"), "bob", wish("nothing")), "unknown_event_type"),
+            (JoinStandby(id_of("s-2"), "bob", wish("nothing"), catalog=8), "catalog_behind"),
             (JoinStandby(id_of("s-2"), "bob", wish(), Booker("x" * 400)), "name_too_long"),
             (JoinStandby(id_of("s-2"), "bob", wish(items=(Item("studio"), Item("mics")))), "standby_single"),
             (joins("s-2", "bob", wish(start=NOON + 11 * HOUR_MS + 1_800_000)), "standby_single"),  # over midnight

@@ -16,7 +16,8 @@ from actors.catalog import (
     RemoveEventType,
     RetireResource,
 )
-from actors.catalog.rations import SETTLED_MS
+from actors.catalog.rations import CLOCKS_DIFFER_MS, SETTLED_MS
+from actors.runtime.limits import CLOCK_AHEAD_MS_MAX
 from actors.specification import Given, given
 from events.catalog import (
     EventType,
@@ -71,6 +72,11 @@ def test_a_ration_comes_first() -> None:
     rationed.when(msgspec.structs.replace(SMALLER, looked_at=known), at=known).then(put)
     rationed.when(PutResource("room", "UTC", capacity=2, looked_at=known), at=known).then_refused("still_bookable")
     assert rationed.given(put, at=200).state().rations == {}
+
+
+def test_clocks_differ_by_what_a_host_puts_up_with() -> None:
+    """A sender or host whose clock is further ahead is refused: so no two say more different instants."""
+    assert CLOCKS_DIFFER_MS == CLOCK_AHEAD_MS_MAX
 
 
 def test_a_stricter_ration_counts_from_its_own_time() -> None:
