@@ -11,7 +11,16 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from events.calendar.items import Unfit, offered, schedules_together, too_many_days, unfit, unfit_list, unfit_to_lead
+from events.calendar.items import (
+    Unfit,
+    guarded,
+    offered,
+    schedules_together,
+    too_many_days,
+    unfit,
+    unfit_list,
+    unfit_to_lead,
+)
 from events.calendar.offers import occupied, schedules_of, starts, why_not
 from events.calendar.quantum import SLOT_MS, Span, whole_slots_ms
 from events.calendar.zones import local_day_span, local_month_dates
@@ -140,7 +149,8 @@ def _check(models: Folded, catalog: Catalog, asked: Check, now: Instant, granted
     schedules = schedules_together(catalog, event_type, resources) if resources else ()
     objection = why_not(event_type, schedules, asked.start, asked.minutes, now)
     against = None if objection is None else Problem(objection.code, objection.sentence, objection.fault)
-    if against is None and (problem := too_many_days(event_type, asked.items, asked.start, asked.minutes)) is not None:
+    problem = guarded(event_type) or too_many_days(event_type, asked.items, asked.start, asked.minutes)
+    if against is None and problem is not None:
         against = Problem(*problem)
     if against is None:
         span = occupied(event_type, asked.start, asked.minutes)

@@ -15,7 +15,16 @@ import msgspec
 from actors.booking.limits import LIMITS
 from actors.decider import Consulted, Refusal
 from actors.text import unfit_text
-from events.calendar.items import Unfit, offered, schedules_together, too_many_days, unfit, unfit_list, unfit_to_lead
+from events.calendar.items import (
+    Unfit,
+    guarded,
+    offered,
+    schedules_together,
+    too_many_days,
+    unfit,
+    unfit_list,
+    unfit_to_lead,
+)
 from events.calendar.offers import Schedules, why_not
 from events.catalog import Catalog, EventType, Question
 from events.clock import Instant
@@ -55,8 +64,8 @@ def eligible(by: Consulted[Catalog], wish: Wish, now: Instant, moment: Moment = 
         if wish.start + wish.minutes * 60_000 <= now:
             return Refusal("in_the_past", "it is over", "late")
         return event_type
-    if event_type.room:
-        return Refusal("pass_needed", f"{wish.event_type!r} is guarded by a waiting room, which lets nobody in yet")
+    if (problem := guarded(event_type)) is not None:
+        return Refusal(*problem)
     objection = why_not(event_type, offer.schedules, wish.start, wish.minutes, now)
     if objection is not None:
         return Refusal(objection.code, objection.sentence, objection.fault)

@@ -1,8 +1,8 @@
 """Snapshots and passivation: what keeps activation cheap and memory bounded.
 
 An actor is put on the shelf when it has committed and then been quiet for a while, when its commits since the
-last snapshot outgrow that snapshot (so that writing snapshots costs a bounded share of writing commits), and when
-it leaves the host. A snapshot is made between commits only, so it always stands on an acknowledged one.
+last snapshot outgrow that snapshot several times (so that writing snapshots costs a bounded share of writing commits),
+and when it leaves the host. A snapshot is made between commits only, so it always stands on an acknowledged one.
 """
 
 from __future__ import annotations

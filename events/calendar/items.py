@@ -35,6 +35,13 @@ def offered(catalog: Catalog, slug: str) -> EventType | Unfit:
     return event_type
 
 
+def guarded(event_type: EventType) -> Unfit | None:
+    """Nobody gives out passes yet, so nobody has one."""
+    if not event_type.room:
+        return None
+    return Unfit("pass_needed", f"{event_type.slug!r} is guarded by a waiting room, which lets nobody in yet")
+
+
 def unfit_list(items: Sequence[Item]) -> Unfit | None:
     """What is wrong with the items as a list, if anything."""
     if not 1 <= len(items) <= ITEMS_MAX:

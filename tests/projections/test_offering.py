@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -268,6 +269,15 @@ class TestChecking:
         )
         assert answer.objection is not None
         assert (answer.objection.code, answer.objection.fault) == ("in_the_past", "late")
+
+    def test_what_a_room_guards_is_not_booked_yet(self) -> None:
+        """As the judges see it; its slots are shown all the same."""
+        story = booked()
+        story.tell(f"{ORG}.catalog", EventTypePut(msgspec.structs.replace(VISIT, room="launch")))
+        asked = Check(org=ORG, event_type="visit", start=slot(48), minutes=60, items=(Item("studio"),))
+        answer = story.models.answer_now(asked)
+        assert answer.objection is not None and answer.objection.code == "pass_needed"
+        assert story.models.answer_now(DaySlots(org=ORG, event_type="visit", resource="studio", date=DATE, minutes=60))
 
 
 class TestSeries:
