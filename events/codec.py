@@ -6,15 +6,59 @@ and any language can recompute it.
 orjson was measured for this too. It sorts keys as well, but asks Python for every typed record inside: 0.39 µs
 against 0.16 µs per command of a full commit, more with records nested in records, on the path that every command
 takes. What is not stored (messages, logs, screens) is written by orjson, which splices encoded parts.
+
+A set of numbers is written as a compressed bitmap, `spelled`, in the portable format of Roaring bitmaps: a hundred
+thousand numbers are a few kilobytes, and every language reads it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from base64 import b64decode, b64encode
+from binascii import Error as BadBase64
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
+from pyroaring import BitMap
 
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+Numbers: TypeAlias = str
+"""A set of numbers below 2³² as `spelled` writes it; none of them is the empty text."""
+
+T = TypeVar("T")
+
+
+def spelled(numbers: Iterable[int]) -> Numbers:
+    """Equal sets have equal texts: they are gathered anew, whatever way they came about."""
+    gathered = BitMap(numbers.to_array()) if isinstance(numbers, BitMap) else BitMap(numbers)
+    if not gathered:
+        return ""
+    gathered.run_optimize()
+    return b64encode(gathered.serialize()).decode()
+
+
+def numbers_of(text: Numbers) -> BitMap:
+    """The set that `text` spells; `ValueError` when it spells none."""
+    if not text:
+        return BitMap()
+    try:
+        return BitMap.deserialize(b64decode(text, validate=True))
+    except (BadBase64, ValueError) as error:
+        raise ValueError(f"this is no bitmap: {error}") from error
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, BitMap):
+        return spelled(value)
+    raise NotImplementedError(f"{type(value).__name__} is not written")
+
+
+def _read(kind: type, value: Any) -> Any:
+    if kind is BitMap and isinstance(value, str):
+        return numbers_of(value)
+    raise NotImplementedError(f"{kind} is not read")
+
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted", enc_hook=_written)
 
 
 def canonical(value: Any) -> bytes:
@@ -22,5 +66,12 @@ def canonical(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value)
     except TypeError:  # its sorting wants keys that are text: a mapping by number is spelled so first, sorted inside
-        spelled = msgspec.to_builtins(value, str_keys=True, order="sorted", builtin_types=(msgspec.Raw,))
-        return _ENCODER.encode(spelled)
+        spelled_first = msgspec.to_builtins(
+            value, str_keys=True, order="sorted", builtin_types=(msgspec.Raw,), enc_hook=_written
+        )
+        return _ENCODER.encode(spelled_first)
+
+
+def read_back(data: bytes | msgspec.Raw, kind: type[T]) -> T:
+    """What `canonical` wrote; `msgspec.DecodeError` when it is no `kind`."""
+    return msgspec.json.decode(data, type=kind, dec_hook=_read)

@@ -41,7 +41,7 @@ from projections.questions import (
 )
 from projections.questions import Bookings as AskBookings
 from projections.quotas import Quotas
-from projections.room import range_of
+from projections.space import range_of
 from projections.topics import shown
 from projections.which_days import which_days
 

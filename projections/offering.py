@@ -41,7 +41,7 @@ from projections.questions import (
     Unanswered,
 )
 from projections.quotas import Quotas, key_of
-from projections.room import Line, active, wanted_units
+from projections.space import Line, active, wanted_units
 
 _IN_THE_WAY: Final = {"held": "somebody holds it", "full": "it is taken", "blocked": "it is out of use"}
 

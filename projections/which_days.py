@@ -17,7 +17,7 @@ from projections.columns import Columns, Rows, words
 from projections.limits import RESOURCES_MAX
 from projections.projector import Behind
 from projections.questions import Unanswered, WhichDays, WhichDaysAnswer
-from projections.room import active, wanted_units
+from projections.space import active, wanted_units
 
 
 def which_days(availability: Availability, catalog: Catalog, asked: WhichDays, now: Instant) -> WhichDaysAnswer:

@@ -7,7 +7,7 @@ from actors.booking.commands import BlockSlots
 from actors.booking.eligibility import bad_text
 from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By
-from actors.booking.room import meet
+from actors.booking.space import meet
 from actors.decider import Decision, Refusal
 from events.calendar.quantum import SLOTS, is_date
 from events.day import Blocked, Slots

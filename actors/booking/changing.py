@@ -11,7 +11,7 @@ from actors.booking.eligibility import bad_text, eligible
 from actors.booking.lifecycle import Step, allows, next_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By, apart, complete, owns, unknown
-from actors.booking.room import has_lapsed
+from actors.booking.space import has_lapsed
 from actors.decider import Decision, Refusal
 from events.calendar.quantum import MINUTE_MS
 from events.catalog import EventType

@@ -35,8 +35,8 @@ from actors.booking.commands import (
 from actors.booking.happened import evolve
 from actors.booking.holding import keep_hold, place_hold, release_hold
 from actors.booking.part import Answer, By, unknown
-from actors.booking.room import due, ends
 from actors.booking.series import book_series
+from actors.booking.space import due, ends
 from actors.booking.standby import join, leave, settled
 from actors.booking.taking import book, move
 from actors.decider import Consulted, Decider, Decision, Leases, Refusal, Tick

@@ -6,7 +6,7 @@ from actors.booking.claims import Day
 from actors.booking.commands import KeepHold, PlaceHold, ReleaseHold
 from actors.booking.limits import LIMITS
 from actors.booking.part import Answer, By, share
-from actors.booking.room import ends, make_room
+from actors.booking.space import ends, make_room
 from actors.decider import Decision, Refusal
 from events.clock import Instant
 from events.day import HoldReleased, SlotsHeld, StandbyLeft

@@ -15,7 +15,7 @@ from actors.booking.happened import evolve, imagined
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, Answer, By, share
 from actors.booking.plan import plan_of
-from actors.booking.room import due
+from actors.booking.space import due
 from actors.decider import Decision, Refusal
 from events.calendar.quantum import MINUTE_MS
 from events.clock import Instant

@@ -14,7 +14,7 @@ from actors.booking.lifecycle import first_status, moved_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, CHANGED, Answer, By, apart, complete, owns, share, unknown
 from actors.booking.parties import quotas_of, slots_of
-from actors.booking.room import ends, has_lapsed, make_room
+from actors.booking.space import ends, has_lapsed, make_room
 from actors.decider import Decision, Refusal
 from events.calendar.offers import occupied
 from events.clock import Instant

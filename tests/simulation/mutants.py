@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from actors.booking import changing, holding, part, quota, room, series, taking
+from actors.booking import changing, holding, part, quota, series, space, taking
 from actors.booking import day as day_module
 from actors.booking.claims import Day, Hold, Taken
 from actors.booking.part import Answer
@@ -199,7 +199,7 @@ def _forgetting_forgotten() -> AbstractContextManager[None]:
 
 def _making_room(careless: Callable[[str, str], bool]) -> Damage:
     """Slots are free for whoever converts this hold, or moves this booking, when the one who looks is careless."""
-    make_room = room.make_room
+    make_room = space.make_room
 
     def careful_or_not(*given: Any, converted: str = "", moving: str = "") -> list[DayFact] | Refusal:
         made = make_room(*given, converted=converted, moving=moving)

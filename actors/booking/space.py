@@ -1,4 +1,4 @@
-"""Room: what is in use of some slots, and what has to go before something else finds place there."""
+"""Space: what is in use of some slots, and what has to go before something else finds room there."""
 
 from __future__ import annotations
 
