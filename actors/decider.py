@@ -21,6 +21,7 @@ import msgspec
 
 from events.clock import Instant
 from events.facts import Fact, FactSet
+from events.names import actor_name, org_of
 
 Fault: TypeAlias = Literal["caller", "late", "busy", "ours"]
 """Whose turn it is: the caller must ask otherwise, asked too late, may ask again soon, or we must mend something."""
@@ -58,17 +59,18 @@ S = TypeVar("S")
 C = TypeVar("C", bound=Command)
 F = TypeVar("F", bound=Fact)
 P = TypeVar("P")
+L = TypeVar("L")
 
 
 class Decision(msgspec.Struct, Generic[F], frozen=True, gc=False):
     """What becomes true, and what the asker is told. Without facts nothing is written: the command was a question.
 
-    `leases` are kept alive until so long, in the memory of the host alone (see `Leases`).
+    `leases` is news for what the host alone keeps in memory (see `Leases`); of a kind that keeps nothing, nothing.
     """
 
     facts: tuple[F, ...] = ()
     reply: Any = None
-    leases: dict[str, Instant] = {}
+    leases: Any = None
 
 
 class Leases:
@@ -103,15 +105,32 @@ what the runtime promises to those who are consulted."""
 
 
 @dataclass(frozen=True)
-class Consulted(Generic[P]):
+class Consulted(Generic[P, L]):
     """What a decision is made by beside its own actor's state: another actor's `state`, as of its commit at `sequence`
     (0 before its first), and the leases that the host knows of. The policy of kinds that `consult`."""
 
     state: P
+    leases: L
     sequence: int = 0
-    leases: Leases = field(default_factory=Leases)
     together: tuple[str, ...] = ()
     """The actors that are asked the very same in one transaction, in order; nobody when the command stands alone."""
+
+
+class News(msgspec.Struct, frozen=True, gc=False):
+    """A commit of an actor that is followed: where it stands, its hash, and what it says."""
+
+    sequence: int
+    actor: str
+    head: str
+    facts: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What was heard of those whom an actor follows: their commits in the order of the log, none left out, from behind
+    the last one that its state has taken in. The policy of kinds that `follow`."""
+
+    news: tuple[News, ...] = ()
 
 
 def never(_state: Any) -> Instant | None:
@@ -137,9 +156,21 @@ class Decider(Generic[S, C, F, P]):
     policy: P
     wake: Callable[[S], Instant | None] = never
     consults: str = ""
-    """The kind of the organisation's own actor that this one decides by: a `Consulted` takes the place of `policy`."""
-    leased: Callable[[S, Leases], Instant | None] | None = None
+    """The kind of the actor that this one decides by: a `Consulted` takes the place of `policy`."""
+    consulted: Callable[[str], str] | None = None
+    """From an actor's name to that of the one it consults; without it, the organisation's own."""
+    leased: Callable[[S, Any], Instant | None] | None = None
     """As `wake`, for whoever knows the leases; without it there are none."""
+    leasing: Callable[[], Any] = Leases
+    """What keeps the leases: `since`, and `keep(news, at)`."""
+    follows: Callable[[str], str] | None = None
+    """From an actor's name to the one under which all stand that it follows. It hears what they commit through a
+    `Followed` in place of `policy`, and records what it takes in, so that its own commits alone make its state.
+
+    Whatever is due (a wake that has come, news) is done before a command is decided, and again behind it. While there
+    is a wake it is kept live by whoever owns it, because it has to listen."""
+    heard: Callable[[S], int] | None = None
+    """The sequence of the last commit that the state has taken in from those that are followed."""
     parts: tuple[str, ...] = ()
     """What stands behind the kind in the names of its actors, in order; nothing for one actor per organisation."""
     state_version: int = 1
@@ -156,6 +187,12 @@ class Decider(Generic[S, C, F, P]):
     def spelling(self) -> str:
         """How its actors are named: `<org>.day.<resource>.<date>`."""
         return ".".join(("<org>", self.kind, *(f"<{part}>" for part in self.parts)))
+
+    def consulted_by(self, actor: str) -> str:
+        """The name of the actor that this one consults; empty when there is none."""
+        if not self.consults:
+            return ""
+        return self.consulted(actor) if self.consulted else actor_name(org_of(actor), self.consults)
 
     def names(self, actor: str) -> bool:
         """Whether a well-formed name of this kind has as many parts as it should."""

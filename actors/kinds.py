@@ -9,5 +9,7 @@ from actors.booking.day import DAY
 from actors.booking.quota import QUOTA
 from actors.catalog import CATALOG
 from actors.decider import AnyDecider
+from actors.waiting.line import LINE
+from actors.waiting.room import ROOM_KIND
 
-KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG, DAY, QUOTA)}
+KINDS: Final[Mapping[str, AnyDecider]] = {decider.kind: decider for decider in (CATALOG, DAY, QUOTA, LINE, ROOM_KIND)}

@@ -25,7 +25,7 @@ import msgspec
 
 from actors.decider import Command, Decider, Decision, Refusal, Tick
 from events.clock import Instant
-from events.codec import canonical
+from events.codec import canonical, read_back
 from events.commit import GENESIS, Decided, encode
 from events.facts import Fact
 
@@ -128,7 +128,7 @@ class Outcome(Generic[S, C, F, P]):
 
     def keeps(self, lease: str, until: Instant) -> Outcome[S, C, F, P]:
         """What has this id is kept alive until then, and nothing is written for it."""
-        kept = self._got.leases.get(lease) if isinstance(self._got, Decision) else None
+        kept = self._got.leases.get(lease) if isinstance(self._got, Decision) and self._got.leases else None
         if kept != until:
             self._fail(f"{lease!r} kept alive until {until}", f"until {kept}")
         return self
@@ -183,7 +183,7 @@ def _evolved(decider: Decider[S, Any, F, Any], actor: str, past: Past[F], when: 
     written = canonical(as_decided)
     if canonical(as_read) != written:
         _fail(past, when, f"the same state from facts that were read: {written.decode()}", canonical(as_read).decode())
-    again = canonical(msgspec.json.decode(written, type=decider.state))
+    again = canonical(read_back(written, decider.state))
     if again != written:
         _fail(past, when, f"a state that survives the shelf: {written.decode()}", again.decode())
     return as_decided

@@ -49,7 +49,7 @@ def numbers_of(text: Numbers) -> BitMap:
 def _written(value: Any) -> Any:
     if isinstance(value, BitMap):
         return spelled(value)
-    raise NotImplementedError(f"{type(value).__name__} is not written")
+    raise TypeError(f"{type(value).__name__} is not written")
 
 
 def _read(kind: type, value: Any) -> Any:

@@ -111,9 +111,12 @@ class EventLog(Protocol):
         `demo.day.studio.2026-12-07`."""
         ...
 
-    def follow(self, after: int = 0) -> AsyncIterator[Step]:
+    def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
         """All steps behind `after`, then those to come, without end. A batch is shown whole or not yet.
-        Ends with a `LogHalted` when the log was created anew or ends before `after`."""
+        Ends with a `LogHalted` when the log was created anew or ends before `after`.
+
+        `under` a name, only commits of the actors whose names go on behind it, each of them a step of its own: whoever
+        follows a few actors sees what these say in order, and does not know what else a batch holds."""
         ...
 
     async def head(self) -> LogHead: ...

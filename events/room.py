@@ -121,11 +121,13 @@ class LinesHeard(Fact, frozen=True):
 
 
 class TicketsCalled(Fact, frozen=True):
-    """In this order, each through `until`. Those of the lane that stood before them were gone or absent."""
+    """In this order, each through `until`. Those of the lane that stood before them were gone or absent. `owed` is what
+    the ordinary lane has to its credit after all that was called at once, in hundredths of a call."""
 
     lane: str
     tickets: tuple[str, ...]
     until: Instant
+    owed: int = 0
 
 
 class TicketsMissed(Fact, frozen=True):

@@ -137,6 +137,6 @@ DAY: Final[Decider[Day, DayCommand, DayFact, By]] = Decider(
     evolve=evolve,
     wake=wake,
     leased=leased,
-    policy=Consulted(Catalog()),
+    policy=Consulted(Catalog(), Leases()),
     consults="catalog",
 )

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from actors.booking.limits import LIMITS
-from actors.decider import Consulted, Refusal
+from actors.decider import Consulted, Leases, Refusal
 from actors.text import unfit_text
 from events.calendar.items import (
     Unfit,
@@ -54,7 +54,7 @@ NOBODY: Final = Booker()
 _offers: Final[dict[tuple[int, int, str, tuple[Item, ...]], Offer]] = {}
 
 
-def eligible(by: Consulted[Catalog], wish: Wish, now: Instant, moment: Moment = "take") -> EventType | Refusal:
+def eligible(by: Consulted[Catalog, Leases], wish: Wish, now: Instant, moment: Moment = "take") -> EventType | Refusal:
     """The event type that the wish is for, or the rule that stands against it."""
     offer = _offer(by, wish.event_type, wish.items)
     if isinstance(offer, Refusal):
@@ -72,7 +72,7 @@ def eligible(by: Consulted[Catalog], wish: Wish, now: Instant, moment: Moment = 
     return _refused(too_many_days(event_type, wish.items, wish.start, wish.minutes)) or event_type
 
 
-def _offer(by: Consulted[Catalog], slug: str, items: tuple[Item, ...]) -> Offer | Refusal:
+def _offer(by: Consulted[Catalog, Leases], slug: str, items: tuple[Item, ...]) -> Offer | Refusal:
     key = (id(by.state), by.sequence, slug, items)
     offer = _offers.get(key)
     if offer is not None:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from actors.booking.claims import Day
 from actors.booking.parties import days_of
 from actors.booking.plan import Plan, plan_of
-from actors.decider import Consulted, Decision, Refusal
+from actors.decider import Consulted, Decision, Leases, Refusal
 from events.calendar.quantum import Span
 from events.catalog import Catalog
 from events.clock import Instant
@@ -19,7 +19,7 @@ from events.day import DayFact, Slots, Wish
 from events.names import is_identifier
 
 Answer: TypeAlias = Decision[DayFact] | Refusal
-By: TypeAlias = Consulted[Catalog]
+By: TypeAlias = Consulted[Catalog, Leases]
 
 
 def share(day: Day, id: str, wish: Wish, catalog: int, at: Instant, by: By) -> tuple[Plan, Slots] | Refusal:

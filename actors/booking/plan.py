@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from actors.booking.eligibility import eligible
-from actors.decider import Consulted, Refusal
+from actors.decider import Consulted, Leases, Refusal
 from events.calendar.offers import occupied
 from events.calendar.quantum import MINUTE_MS, SLOT_MS, Span, shares
 from events.catalog import Catalog, EventType
@@ -37,7 +37,7 @@ _plans: Final[dict[tuple[int, int, Wish, int], Plan]] = {}
 """By the catalog as it is, the wish, and the quarter hour. A plan keeps its catalog, so that no other gets its id."""
 
 
-def plan_of(wish: Wish, at: Instant, by: Consulted[Catalog]) -> Plan | Refusal:
+def plan_of(wish: Wish, at: Instant, by: Consulted[Catalog, Leases]) -> Plan | Refusal:
     """What has to happen for a wish that may be granted; or the rule that stands against it."""
     key = (id(by.state), by.sequence, wish, at // SLOT_MS)
     plan = _plans.get(key)

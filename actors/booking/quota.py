@@ -18,7 +18,7 @@ from actors.booking.lifecycle import first_status, moved_status, next_status
 from actors.booking.limits import LIMITS
 from actors.booking.part import BEHIND, By, apart
 from actors.booking.series import visits_of
-from actors.decider import Consulted, Decider, Decision, Refusal
+from actors.decider import Consulted, Decider, Decision, Leases, Refusal
 from events.calendar.periods import periods_of
 from events.calendar.quantum import DAY_MS
 from events.catalog import Catalog
@@ -217,6 +217,6 @@ QUOTA: Final[Decider[Tally, QuotaCommand, QuotaFact, By]] = Decider(
     initial=_initial,
     decide=decide,
     evolve=evolve,
-    policy=Consulted(Catalog()),
+    policy=Consulted(Catalog(), Leases()),
     consults="catalog",
 )

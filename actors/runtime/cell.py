@@ -15,6 +15,7 @@ It is whole in one module because a turn, its commit and what becomes of it chan
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, TypeAlias
@@ -39,7 +40,6 @@ from events.clock import Instant
 from events.codec import canonical
 from events.commit import Decided, encode, hash_of
 from events.log import Entry, ExpectAt
-from events.names import actor_name, org_of
 
 log = structlog.get_logger(__name__)
 
@@ -148,7 +148,7 @@ class Cell:
 
     __slots__ = (
         "actor", "bytes_since_snapshot", "consults", "decider", "doubtful", "era", "halted_by", "leases", "leases_era",
-        "mailbox", "memory", "partition", "phase", "policy", "queued", "snapshot_bytes", "turn_commands_max",
+        "mailbox", "memory", "partition", "phase", "policy", "queued", "snapshot_bytes", "tick", "turn_commands_max",
         "turn_commands_now", "unsaved", "used_at",
     )  # fmt: skip
 
@@ -157,10 +157,12 @@ class Cell:
         self.decider = decider
         self.policy = decider.policy
         """What is decided by. For a kind that consults, the host sets it before each turn."""
-        self.consults = actor_name(org_of(actor), decider.consults) if decider.consults else ""
-        self.leases = _NO_LEASES if decider.leased is None else Leases()
+        self.consults = decider.consulted_by(actor)
+        self.leases = _NO_LEASES if decider.leased is None else decider.leasing()
         self.leases_era: int | None = None
         """In which era of the host the leases were begun; in another, heartbeats may have gone elsewhere."""
+        self.tick: Callable[[], Letter] | None = None
+        """For a kind that follows others: makes a Tick of the host's own, to do what is due in between."""
         self.partition = partition
         self.phase = Phase.COLD
         self.era = 0
@@ -191,6 +193,21 @@ class Cell:
         """Whether something may be kept alive by heartbeats that would be forgotten with the cell."""
         memory = self.memory
         return self.decider.leased is not None and memory is not None and self.wake() != memory.wake()
+
+    @property
+    def listens(self) -> bool:
+        """Whether it has to stay live, to hear those whom it follows."""
+        memory = self.memory
+        return self.decider.follows is not None and memory is not None and memory.wake() is not None
+
+    def _is_due(self, memory: Memory, at: Instant) -> bool:
+        """Of a kind that follows: whether there is something that it should see to before anything else."""
+        news, heard = self.policy.news, self.decider.heard
+        assert heard is not None
+        if news and news[-1].sequence > heard(memory.state):
+            return True
+        wake = memory.wake()
+        return wake is not None and wake <= at
 
     def doubt(self) -> None:
         """Forget everything: what is true must be read from the log."""
@@ -223,7 +240,16 @@ class Cell:
             self._settle_doubts(memory.sequence, loop_now)
         bytes_left = ground.LOG_MESSAGE_BYTES_MAX // 4
         left = self.turn_commands_now
-        while mailbox and left > 0 and bytes_left > 0:
+        tick = self.tick
+        if tick is not None and self._is_due(memory, at):
+            mailbox.appendleft(tick())
+            left += 1
+        while True:
+            if not (mailbox and left > 0 and bytes_left > 0):
+                if tick is None or not self._is_due(memory, at):
+                    break
+                mailbox.appendleft(tick())
+                left, bytes_left, tick = 1, 1, None
             letter = mailbox.popleft()
             if isinstance(letter, Request):
                 if decided:
@@ -256,6 +282,8 @@ class Cell:
             if facts:
                 try:
                     self._evolve(memory, facts, at)
+                    if self.tick is not None and not letter.reply:
+                        facts += self._what_else_is_due(memory, envelope, at, clock_now)
                 except Exception:  # a bug in a decider, which leaves the state half changed: start over from the log
                     log.exception("evolve_failed", actor=self.actor, command=envelope.id)
                     turn.answers.append((letter, False, _OUR_BUG))
@@ -281,6 +309,17 @@ class Cell:
         for fact in facts:
             state = evolve(state, fact, at)
         memory.state = state
+
+    def _what_else_is_due(self, memory: Memory, tick: Envelope, at: Instant, clock_now: Instant) -> tuple[Any, ...]:
+        """One thing leads to another: who was heard of is called. As much of it as one commit is sure to hold."""
+        more: tuple[Any, ...] = ()
+        for _ in range(limits.DUE_AGAIN_MAX):
+            outcome = self._decide(memory, tick, tick.body, self.policy, at, clock_now)
+            if isinstance(outcome, msgspec.Raw) or not outcome[0]:
+                break
+            self._evolve(memory, outcome[0], at)
+            more += outcome[0]
+        return more
 
     def _start_over(self, answers: list[AnswerBody]) -> None:
         """Nothing of this turn stands: its letters are decided again, first, on what the log says."""
@@ -316,7 +355,7 @@ class Cell:
             outcome = self.decider.decide(memory.state, command, at, policy)
             if isinstance(outcome, Refusal):
                 return msgspec.Raw(canonical(outcome))
-            if outcome.leases:
+            if outcome.leases is not None:
                 self.leases.keep(outcome.leases, at)
             facts, reply = outcome.facts, NULL if outcome.reply is None else msgspec.Raw(canonical(outcome.reply))
         except Exception:  # a bug in a decider: it must not take the host with it, and is answered as ours

@@ -17,7 +17,8 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, NoReturn
 
 import msgspec
 import structlog
@@ -26,6 +27,7 @@ from actors.decider import TICK, AnyDecider, never
 from actors.runtime import limits as bounds
 from actors.runtime.cell import Cell, Draft, Letter, Phase, Request
 from actors.runtime.consulting import Consulting
+from actors.runtime.following import Following
 from actors.runtime.horizon import Horizon, insist
 from actors.runtime.limits import HostLimits
 from actors.runtime.loading import Loading
@@ -100,10 +102,14 @@ class Host:
         self.outbox = Outbox(bus, self.tasks)
         self._loading = Loading(events, shelf, self.limits, self.tasks, self._loaded, self._halt)
         self._shelving = Shelving(shelf, self.limits)
-        self._consulting = Consulting(events, bus, kinds, self.tasks, self._go_on)
+        self._consulting = Consulting(events, shelf, bus, kinds, self.tasks, self._go_on)
+        self._following = Following(
+            events, kinds, self.tasks, self.limits.retry_log_ms, self._news_for, self._halt_following
+        )
         self._timed = any(decider.wake is not never for decider in kinds.values())
         """Whether there are actors that want to be woken at all; without any, nothing is read for their sake."""
-        self._timers = Timers(events, shelf, clock, self._tick, self.horizon, self.limits.retry_log_ms)
+        listening = frozenset(kind for kind, decider in kinds.items() if decider.follows is not None)
+        self._timers = Timers(events, shelf, clock, self._tick, self.horizon, self.limits.retry_log_ms, listening)
         self.transactions = Transactions(self)
         self._presence = Presence(self, incarnation)
         self._ready: deque[Cell] = deque()
@@ -135,6 +141,7 @@ class Host:
         await self._presence.join()
         self.tasks.keep(self._shelving.sweep(self.cells, self._drop))
         self.tasks.keep(self._timers.keep_pages(self._presence.sure))
+        self.tasks.keep(self._attend())
         log.info("host_started", host=self.name, partitions=len(self.owned))
 
     async def stop(self) -> None:
@@ -150,6 +157,7 @@ class Host:
         await self._idle.wait()
         await self._presence.close()
         await self._consulting.stop()
+        self._following.stop()
         self._timers.stop()
         await self.tasks.finish(_FINISH_WITHIN_MS)
         log.info("host_stopped", host=self.name, actors=len(self.cells))
@@ -215,6 +223,8 @@ class Host:
                 self.busy += 1
                 return self._busy
             cell = Cell(actor, self.kinds[kind_of(actor)], partition, self.limits.turn_commands_max)
+            if cell.decider.follows is not None:
+                cell.tick = partial(self._tick_for, actor)
             self.cells[actor] = cell
         elif cell.partition not in self.owned:
             return _MOVED
@@ -252,11 +262,38 @@ class Host:
                 return
             if wanted is None or wanted > now:
                 cell.era = _NO_ERA  # its state says otherwise: one of the two is behind, and the log says which
+        self.queue(cell, self._tick_for(actor))
+
+    def _tick_for(self, actor: str) -> Letter:
         deadline = asyncio.get_running_loop().time() + bounds.COMMAND_WITHIN_MS_MAX / 1000
         self._ticks += 1
         id = f"tick-{self.incarnation}-{self._ticks}"
-        envelope = Envelope(0, actor, id, "timer", now, bounds.COMMAND_WITHIN_MS_MAX, _TICK)
-        self.queue(cell, Letter(envelope, "", deadline))
+        envelope = Envelope(0, actor, id, "timer", self.clock(), bounds.COMMAND_WITHIN_MS_MAX, _TICK)
+        return Letter(envelope, "", deadline)
+
+    def _news_for(self, cell: Cell) -> None:
+        """Somebody whom it follows has committed."""
+        if self.cells.get(cell.actor) is cell and not cell.mailbox:
+            self.queue(cell, self._tick_for(cell.actor))
+
+    def _halt_following(self, cell: Cell, error: Exception) -> None:
+        """What it has to hear cannot be heard: to go on without would be to guess. What is on its way lands first."""
+        if self.cells.get(cell.actor) is not cell or cell.phase is Phase.HALTED:
+            return
+        if cell.phase in (Phase.COMMITTING, Phase.LOADING):
+            asyncio.get_running_loop().call_later(0.02, self._halt_following, cell, error)
+        else:
+            self._halt(cell, error)
+
+    async def _attend(self) -> NoReturn:
+        """Those who have to listen are live, whether anybody asks them anything or not."""
+        while True:
+            await asyncio.sleep(bounds.ATTEND_EVERY_MS / 1000)
+            for actor in self._timers.listening():
+                if actor not in self.cells:
+                    cell = self.cell_for(actor)
+                    if isinstance(cell, Cell):
+                        self.queue(cell, self._tick_for(actor))
 
     # Turns and rounds
 
@@ -325,6 +362,8 @@ class Host:
                 if view is None:
                     continue  # it goes on when there is one
                 cell.policy = view
+            elif cell.decider.follows is not None:
+                cell.policy = self._following.heard(cell)
             cell.used_at = loop_now
             turn = cell.take_turn(clock_now, loop_now)
             self.outbox.add_all(turn.answers, 0)
@@ -589,6 +628,7 @@ class Host:
     def _drop(self, cell: Cell) -> None:
         if self.cells.get(cell.actor) is cell:  # otherwise it was let go of before, and another has taken its place
             del self.cells[cell.actor]
+            self._following.forget(cell.actor)
             self._shelving.forget(cell)
             self._let_go_of.set()
 

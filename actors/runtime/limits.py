@@ -32,6 +32,12 @@ DEAD_AFTER_MS: Final = 1_000
 HELLO_MS: Final = 100
 """How long a new host listens for the others before it takes its share."""
 
+DUE_AGAIN_MAX: Final = 2
+"""So often a Tick of an actor that follows others goes on with what its last step has led to, in one commit. Each step
+of such an actor is bounded, so that all of them fit (`actors.waiting.limits`)."""
+ATTEND_EVERY_MS: Final = 500
+"""How often a host looks whether those who have to listen are live."""
+
 assert ANSWER_BYTES_MAX < ground.SERVER_PAYLOAD_BYTES_MAX
 assert BEAT_EVERY_MS * 3 <= SURE_FOR_MS < DEAD_AFTER_MS, (
     "two beats may be lost before a host stops being sure, and it stops before the others take over"

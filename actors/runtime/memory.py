@@ -19,7 +19,7 @@ import msgspec
 
 from actors.decider import AnyDecider
 from events.clock import Instant
-from events.codec import canonical
+from events.codec import canonical, read_back
 from events.commit import GENESIS, Commit, Decided, follow_chain
 from events.errors import ChainBroken
 from events.log import Recorded
@@ -133,7 +133,7 @@ class Memory:
         damaged."""
         try:
             snapshot = _SNAPSHOTS.decode(data)
-            state = msgspec.json.decode(snapshot.state, type=decider.state)
+            state = read_back(snapshot.state, decider.state)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         fits = (SNAPSHOT_FORMAT, actor, decider.kind, decider.state_version)

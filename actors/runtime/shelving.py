@@ -128,16 +128,17 @@ class Shelving:
 
     async def _let_go(self, cells: dict[str, Cell], used_before: float, drop: Callable[[Cell], None]) -> None:
         for cell in [cell for cell in cells.values() if cell.used_at < used_before and not cell.mailbox]:
-            if _keeps_leases(cell):
+            if _is_needed(cell):
                 continue
             await self.save(cell)
             if cell.phase in (Phase.READY, Phase.COLD) and not cell.mailbox and cell.used_at < used_before:
                 drop(cell)
 
 
-def _keeps_leases(cell: Cell) -> bool:
+def _is_needed(cell: Cell) -> bool:
+    """Whether something would be lost with it that only its host knows."""
     try:
-        return cell.keeps_leases
+        return cell.keeps_leases or cell.listens
     except Exception:  # a bug in a decider, which shall not keep the others in memory for ever
         log.exception("wake_failed", actor=cell.actor)
         return False

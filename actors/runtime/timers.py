@@ -25,7 +25,7 @@ from events import limits
 from events.clock import Clock, Instant
 from events.codec import canonical
 from events.log import EventLog
-from events.names import partition_of
+from events.names import kind_of, partition_of
 from events.shelf import Shelf
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,7 @@ class Timers:
         fire: Callable[[str, Instant], None],
         horizon: Horizon,
         retry_log_ms: int,
+        listening: frozenset[str] = frozenset(),
     ) -> None:
         self._events = events
         self._shelf = shelf
@@ -79,6 +80,9 @@ class Timers:
         self._horizon = horizon
         self._retry_log_ms = retry_log_ms
         self._wakes: dict[int, dict[str, Instant]] = {}
+        self._listening_kinds = listening
+        self._listening: set[str] = set()
+        """Actors of those kinds that had a wake when it was last noted."""
         self._heap: list[tuple[Instant, str, Instant]] = []
         """When to look, at which actor, and the wake that it is about."""
         self._known_at: dict[str, int] = {}
@@ -100,6 +104,8 @@ class Timers:
         if wakes.get(actor) == wake:
             return
         self._stale[partition] = None
+        if self._listening_kinds and kind_of(actor) in self._listening_kinds:
+            (self._listening.discard if wake is None else self._listening.add)(actor)
         if wake is None:
             del wakes[actor]
             return
@@ -111,6 +117,11 @@ class Timers:
             heapq.heappush(self._heap, (wake, actor, wake))
         if self._heap[0][0] == wake:
             self._arm()
+
+    def listening(self) -> list[str]:
+        """The actors of ours that have to be live, because they listen."""
+        self._listening = {actor for actor in self._listening if actor in self._wakes.get(partition_of(actor), ())}
+        return sorted(self._listening)
 
     def _tidy(self) -> None:
         """Most of the heap is about wakes that have moved: start it anew. What was fired in vain is fired once more."""

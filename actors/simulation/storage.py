@@ -40,6 +40,8 @@ HOP_MS_MAX: Final = 1.5
 SLOW_MS_MAX: Final = 1_500
 GIVES_UP_MS: Final = (100, 400, 1_500, limits.APPEND_TIMEOUT_MS)
 """After how long a caller gives an append up. The real one is patient; an impatient one meets its own echoes."""
+FOLLOW_AGAIN_S: Final = 0.05
+"""How often a follower that is cut off from the log looks whether it is back."""
 VERSIONS_KEPT: Final = 6
 
 
@@ -321,9 +323,11 @@ class MachineLog:
         ):
             yield one
 
-    async def follow(self, after: int = 0) -> AsyncIterator[Step]:
-        async for step in self._storage.log.follow(after):
+    async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
+        async for step in self._storage.log.follow(after, under):
             await self._machine.pause(self._storage.hop_s(0.0, "", self._machine))
+            while self._storage.down or self._machine.cut:
+                await self._machine.pause(FOLLOW_AGAIN_S)
             yield step
 
     async def actors_under(self, name: str) -> list[str]:

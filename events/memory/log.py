@@ -108,7 +108,7 @@ class MemoryLog:
         await asyncio.sleep(0)
         return sorted(actor for actor in self._of_actor if actor.startswith(f"{name}."))
 
-    async def follow(self, after: int = 0) -> AsyncIterator[Step]:
+    async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
         if after > len(self._recorded):
             raise SequenceRanBackwards(f"asked for what comes after {after}, but the log ends at {len(self._recorded)}")
         position = after
@@ -119,7 +119,12 @@ class MemoryLog:
             while position < page_end:
                 step = self._step_behind(position)
                 position += len(step)
-                yield step
+                if not under:
+                    yield step
+                    continue
+                for recorded in step:
+                    if recorded.actor.startswith(f"{under}."):
+                        yield (recorded,)
             await asyncio.sleep(0)
 
     def _step_behind(self, position: int) -> Step:

@@ -7,7 +7,7 @@ window, however slow the reader. Nothing is acknowledged and nothing survives on
 here alone, it is the end of the last whole step.
 
 A batch is stored as a run of messages, of which a reader can see the first before the last is there. They are held back
-until the last has come.
+until the last has come; unless only the commits under a name are followed, which stand for themselves.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class _Interrupted(Exception):
 class _Consumer:
     """One push consumer, from its creation to the first thing that is wrong with it."""
 
-    def __init__(self, replies: Replies, stream: str) -> None:
+    def __init__(self, replies: Replies, stream: str, subjects: str) -> None:
         self._replies: Final = replies
+        self._subjects: Final = subjects
         self._client: Final = replies.connection.client
         self._deliver: Final = self._client.new_inbox()
         self._stream: Final = stream
@@ -69,7 +70,7 @@ class _Consumer:
             "deliver_subject": self._deliver,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": after + 1,
-            "filter_subject": names.LOG_SUBJECTS,
+            "filter_subject": self._subjects,
             "ack_policy": "none",
             "max_deliver": 1,
             "flow_control": True,
@@ -79,7 +80,7 @@ class _Consumer:
             "num_replicas": 1,
         }
         request = orjson.dumps({"stream_name": self._stream, "config": config, "action": "create"})
-        subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{self._name}.{names.LOG_SUBJECTS}"
+        subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{self._name}.{self._subjects}"
         answer = await self._replies.ask(subject, request, limits.READ_TIMEOUT_MS)
         if answer is None or not answer.data:
             raise _Interrupted("nobody answers")
@@ -153,13 +154,19 @@ class _Consumer:
 
 
 async def follow(
-    replies: Replies, stream: str, after: int, continuity: Continuity, verify: Callable[[int], Awaitable[object]]
+    replies: Replies,
+    stream: str,
+    after: int,
+    under: str,
+    continuity: Continuity,
+    verify: Callable[[int], Awaitable[object]],
 ) -> AsyncIterator[Step]:
-    """All steps behind `after`, without end. `verify` raises when the log is not the one it was or ends before a
-    sequence."""
+    """All steps behind `after`, without end; or the commits under a name. `verify` raises when the log is not the one
+    it was or ends before a sequence."""
+    subjects = f"{names.subject_of(under)}.>" if under else names.LOG_SUBJECTS
     position = after
     while True:
-        consumer = _Consumer(replies, stream)
+        consumer = _Consumer(replies, stream, subjects)
         try:
             await replies.connection.wait()
             await verify(position)
@@ -167,7 +174,7 @@ async def follow(
             held: list[Recorded] = []
             while True:
                 for recorded in await consumer.take():
-                    step = _step(held, recorded)
+                    step = (recorded,) if under else _step(held, recorded)
                     if step:
                         position = recorded.sequence
                         continuity.saw(position)

@@ -165,8 +165,8 @@ class JetStreamLog:
         await self._ready()
         return sorted(names.actor_of(subject) for subject in await self._stream.subjects(names.subject_of(name)))
 
-    async def follow(self, after: int = 0) -> AsyncIterator[Step]:
-        async for step in follow(self._replies, self._stream.name, after, self._continuity, self._verify):
+    async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
+        async for step in follow(self._replies, self._stream.name, after, under, self._continuity, self._verify):
             yield step
 
     async def head(self) -> LogHead:

@@ -18,6 +18,8 @@ from events.names import is_identifier
 KEY_CHARACTERS_MIN: Final = 16
 KEY_CHARACTERS_MAX: Final = 200
 SESSION_DIGITS: Final = 32
+PASS_LIFE_S_MAX: Final = 86_400
+"""No pass is good for longer in all, however active its bearer is."""
 TAG_DIGITS: Final = 16
 """So many of a session's digits are its tag, which the room keeps of everybody: 64 bits, eight bytes."""
 SHARDS_MAX: Final = 64

@@ -485,3 +485,20 @@ class EventLogContract:
         [last] = await append(log, entry(ALICE, "one"))
         with pytest.raises(LogHalted):
             await take(log.follow(last + 10), 1)
+
+    async def test_following_what_stands_under_a_name(self, log: EventLog, rival: EventLog) -> None:
+        """Who follows a name sees the commits of those behind it, each by itself and in the order of the log, whether
+        they were there before or come later, whatever batch they are part of; and nobody else's."""
+        line = [f"demo.line.launch.{shard}" for shard in range(3)]
+        await append(log, entry(line[0], "0"), entry(ALICE, "alice"), entry("demo.line.launching.0", "another"))
+        await log.append_together([entry(BOB, "bob"), entry(line[1], "1")])
+        following = asyncio.ensure_future(take(log.follow(under="demo.line.launch"), 4))
+        last = max(await append(rival, entry("demo.room.launch", "room"), entry(CAROL, "carol")))
+        await rival.append_together(
+            [entry(line[2], "2"), entry("demo.line.lunch.2", "no"), entry("demo.line.launch.9")]
+        )
+        steps = await following
+        assert [[one.actor for one in step] for step in steps] == [[name] for name in (*line, "demo.line.launch.9")]
+        assert [step[0].sequence for step in steps] == sorted(step[0].sequence for step in steps)
+        behind = await take(log.follow(last, under="demo.line.launch"), 2)
+        assert [step[0].actor for step in behind] == [line[2], "demo.line.launch.9"]

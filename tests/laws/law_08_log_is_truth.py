@@ -13,7 +13,7 @@ import msgspec
 from actors.decider import AnyDecider
 from actors.simulation.record import Standing
 from events.clock import Instant
-from events.codec import canonical
+from events.codec import canonical, read_back
 from events.commit import GENESIS, Commit, hash_of
 from events.names import kind_of
 from tests.laws.history import History, Line
@@ -90,7 +90,7 @@ def _of_snapshot(decider: AnyDecider, snapshot: Standing, lines: list[Line], rem
     if difference := replay.differs_from(snapshot):
         yield f"the snapshot of {snapshot.actor} {difference}"
         return
-    state = msgspec.json.decode(snapshot.state, type=decider.state)
+    state = read_back(snapshot.state, decider.state)
     for commit in on_from:
         for one in commit.decided:
             for fact in one.facts:

@@ -77,7 +77,7 @@ class Desk(msgspec.Struct):
     lent: dict[str, Instant] = {}
 
 
-def _decide(desk: Desk, command: DeskCommand, at: Instant, by: Consulted[Rule]) -> Decision[DeskFact] | Refusal:
+def _decide(desk: Desk, command: DeskCommand, at: Instant, by: Consulted[Rule, Leases]) -> Decision[DeskFact] | Refusal:
     match command:
         case Lend(id):
             if len(desk.lent) >= by.state.most:
@@ -113,7 +113,7 @@ def _leased(desk: Desk, leases: Leases) -> Instant | None:
     return min((_end(desk, id, leases) + 1 for id in desk.lent), default=None)
 
 
-DESK: Final[Decider[Desk, DeskCommand, DeskFact, Consulted[Rule]]] = Decider(
+DESK: Final[Decider[Desk, DeskCommand, DeskFact, Consulted[Rule, Leases]]] = Decider(
     kind="desk",
     parts=("number",),
     commands=(Lend, StillWanted),
@@ -124,7 +124,7 @@ DESK: Final[Decider[Desk, DeskCommand, DeskFact, Consulted[Rule]]] = Decider(
     evolve=_evolve,
     wake=_wake,
     leased=_leased,
-    policy=Consulted(Rule()),
+    policy=Consulted(Rule(), Leases()),
     consults="rule",
 )
 

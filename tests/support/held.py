@@ -133,7 +133,7 @@ class Held:
         async for recorded in self.log.read(after):
             yield recorded
 
-    async def follow(self, after: int = 0) -> AsyncIterator[Step]:
+    async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
         async for step in self.log.follow(after):
             yield step
 

@@ -57,7 +57,7 @@ CATALOG: Final = Catalog(
 
 def by(*together: str, catalog: Catalog = CATALOG, sequence: int = 7, leases: Leases | None = None) -> By:
     """What a day decides by."""
-    return Consulted(catalog, sequence, leases or Leases(), together)
+    return Consulted(catalog, leases or Leases(), sequence, together)
 
 
 def day(*facts: DayFact, at: Instant = NOW, actor: str = ACTOR) -> Given[Day, DayCommand, DayFact, By]:

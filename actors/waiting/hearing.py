@@ -1,0 +1,70 @@
+"""Hearing: what the commits of lines come to for their room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyroaring import BitMap
+
+from actors.decider import News
+from actors.waiting.limits import JOINS_HEARD_AT_ONCE_MAX
+from events.codec import numbers_of, spelled
+from events.line import Expired, Forgotten, Joined, Left, LineFact, Returned, WentAbsent
+from events.room import Heard
+from events.waiting.sessions import tag_of
+
+
+def hear(news: Sequence[News], after: int, *, heads: bool) -> tuple[Heard, ...]:
+    """As many commits behind `after` as one step takes in: whole ones, at least one."""
+    heard: list[Heard] = []
+    joins = 0
+    for one in news:
+        if one.sequence <= after:
+            continue
+        said = _said(one, with_head=heads)
+        joins += len(said.tags)
+        if heard and joins > JOINS_HEARD_AT_ONCE_MAX * 16:
+            break
+        heard.append(said)
+    return tuple(heard)
+
+
+def _said(news: News, *, with_head: bool) -> Heard:
+    shard = int(news.actor.rpartition(".")[2])
+    head = news.head if with_head else ""
+    if all(type(fact) is Joined for fact in news.facts):  # as nearly always, and then it has to be quick
+        first, tags, lanes = _joined(news.facts)
+        return Heard(news.sequence, shard, first, tags, lanes, head=head)
+    left, absent, returned, expired = BitMap(), BitMap(), BitMap(), BitMap()
+    for fact in news.facts:
+        match fact:
+            case Left(number):
+                left.add(number)
+            case WentAbsent(numbers):
+                gone = numbers_of(numbers)
+                absent, returned = absent | gone, returned - gone
+            case Returned(numbers):
+                back = numbers_of(numbers)
+                absent, returned = absent - back, returned | back
+            case Expired(numbers):
+                expired |= numbers_of(numbers)
+            case Joined() | Forgotten():
+                pass  # joins are counted apart; and what a line forgets is over for the room already
+    first, tags, lanes = _joined([fact for fact in news.facts if type(fact) is Joined])
+    return Heard(
+        news.sequence, shard, first, tags, lanes, spelled(left), spelled(absent), spelled(returned), spelled(expired),
+        head,
+    )  # fmt: skip
+
+
+def _joined(facts: Sequence[LineFact]) -> tuple[int, str, tuple[tuple[str, int], ...]]:
+    joins = [fact for fact in facts if type(fact) is Joined]
+    if not joins:
+        return 0, "", ()
+    runs: list[tuple[str, int]] = []
+    for join in joins:
+        if runs and runs[-1][0] == join.lane:
+            runs[-1] = (join.lane, runs[-1][1] + 1)
+        else:
+            runs.append((join.lane, 1))
+    return joins[0].number, "".join([tag_of(join.session) for join in joins]), tuple(runs)

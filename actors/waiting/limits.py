@@ -1,0 +1,47 @@
+"""Every limit of waiting rooms, in one place; units last; their relations asserted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.runtime.limits import DUE_AGAIN_MAX
+from events import limits as ground
+from events.waiting.sessions import SHARDS_MAX, TAG_DIGITS
+
+LIVING_PER_SHARD_MAX: Final = 65_536
+"""Tickets of one shard that are not over. A longer line wants more shards."""
+QUEUE_MAX: Final = LIVING_PER_SHARD_MAX * SHARDS_MAX
+IN_AT_ONCE_MAX: Final = 100_000
+"""Called and inside together, also where a room has no capacity of its own."""
+PER_MINUTE_MAX: Final = 1_000_000
+LANES_MAX: Final = 16
+"""Beside the ordinary one."""
+CODES_PER_LANE_MAX: Final = 256
+TEXT_CHARACTERS_MAX: Final = 1_000
+SECONDS_MAX: Final = 7 * 86_400
+"""The longest that a pass, a window or an absence may be set to."""
+SECRET_CHARACTERS_MIN: Final = 16
+SECRET_CHARACTERS_MAX: Final = 200
+
+JOINS_HEARD_AT_ONCE_MAX: Final = 4_000
+"""Joins that a room takes in in one step; more of them in the next."""
+CALLED_AT_ONCE_MAX: Final = 8_000
+"""Tickets called in one step. Three steps are one commit."""
+ENDED_AT_ONCE_MAX: Final = 4_000
+PRESENT_BYTES_MAX: Final = 48 << 10
+"""A report of who is alive in a shard, as it is spelled."""
+FORGOTTEN_AT_ONCE_MIN: Final = 1_000
+"""So many who are through with the room are forgotten by their line together; or earlier, along with something else."""
+
+OUTCOMES_COUNTED_MAX: Final = 400
+"""Claims and misses that the share of no-shows is measured by. The older half counts half, and so on."""
+OUTCOMES_COUNTED_MIN: Final = 20
+NO_SHOWS_PER_MILLE_MAX: Final = 500
+"""However many stay away, no more than twice as many are called as may come."""
+PROLONGED_BY_MIN: Final = 10
+"""A pass is prolonged when that makes it longer by at least one part in so many of its life."""
+
+_TICKET_BYTES_MAX: Final = len('"63.67108863",')
+assert 2 * (1 + DUE_AGAIN_MAX) * CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX < ground.LOG_MESSAGE_BYTES_MAX * 3 // 4
+assert JOINS_HEARD_AT_ONCE_MAX * TAG_DIGITS < CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX
+assert 2 * ENDED_AT_ONCE_MAX <= CALLED_AT_ONCE_MAX

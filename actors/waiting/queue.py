@@ -1,0 +1,194 @@
+"""Everybody in order: who stands where in a lane, and who is next.
+
+A lane keeps those who wait in the order of their places, in four bytes for a ticket and eight for the tag of its
+session. They are taken from the front. Who is absent when their turn comes is *passed over*: taken out, and remembered;
+who comes back after that stands at the *head*, in the order of their places, before everybody who was never passed
+over. Who is gone is dropped when their turn would come. So however many are away, nobody is looked at twice.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from pyroaring import BitMap
+
+from events.waiting.draw import drawn_order
+from events.waiting.sessions import TAG_DIGITS
+
+_TICKET_BYTES: Final = 4
+_TAG_BYTES: Final = TAG_DIGITS // 2
+_NUMBER_BITS: Final = 26
+_NUMBER_MASK: Final = (1 << _NUMBER_BITS) - 1
+_TAKEN_MIN: Final = 4_096
+"""So many that were taken are kept, before the rest is moved to the front."""
+
+
+class Shard(msgspec.Struct):
+    """What a room knows of one shard of its line."""
+
+    heard: int = 0
+    head: str = ""
+    """The hash of its last commit, where a draw is still to come."""
+    count: int = 0
+    served: BitMap = msgspec.field(default_factory=BitMap)
+    """Called, and not sent back to wait."""
+    inside: BitMap = msgspec.field(default_factory=BitMap)
+    """Called or in: of those who were served, the ones who are not over."""
+    gone: BitMap = msgspec.field(default_factory=BitMap)
+    absent: BitMap = msgspec.field(default_factory=BitMap)
+    lanes: dict[str, BitMap] = {}
+    """Who stands in which lane, but for the ordinary one."""
+
+    def is_over(self, number: int) -> bool:
+        """For whom the room has done what it can. Who left or expired is the line's to know."""
+        return number in self.served and number not in self.inside
+
+    def waiting(self, numbers: BitMap) -> BitMap:
+        """Those of them who wait, and are there."""
+        return numbers - self.served - self.gone - self.absent
+
+
+class Place(msgspec.Struct, frozen=True, gc=False, array_like=True, order=True):
+    """Somebody's place in their lane."""
+
+    place: int
+    ticket: str
+    tag: str
+
+
+class Queue(msgspec.Struct):
+    """One lane. `first` is the place of the first ticket in the buffer, of which `taken` were taken."""
+
+    tickets: bytearray = msgspec.field(default_factory=bytearray)
+    tags: bytearray = msgspec.field(default_factory=bytearray)
+    first: int = 0
+    taken: int = 0
+    head: list[Place] = []
+    """A heap: who stands before the buffer."""
+    passed_over: dict[str, Place] = {}
+
+    @property
+    def length(self) -> int:
+        return len(self.tickets) // _TICKET_BYTES
+
+    def append(self, shard: int, first: int, count: int, tags: str) -> None:
+        base = shard << _NUMBER_BITS | first
+        self.tickets += struct.pack(f"<{count}I", *range(base, base + count))
+        self.tags += bytes.fromhex(tags)
+
+    def shuffle(self, seed: str, lane: str) -> None:
+        """Everybody who stands in the buffer, of which nobody was taken, by the draw."""
+        order = drawn_order(seed, lane, self.length).tolist()
+        self.tickets = _reordered(self.tickets, _TICKET_BYTES, order)
+        self.tags = _reordered(self.tags, _TAG_BYTES, order)
+
+    def _at(self, index: int) -> Place:
+        (packed,) = struct.unpack_from("<I", self.tickets, index * _TICKET_BYTES)
+        tag = self.tags[index * _TAG_BYTES : (index + 1) * _TAG_BYTES].hex()
+        return Place(self.first + index, f"{packed >> _NUMBER_BITS}.{packed & _NUMBER_MASK}", tag)
+
+    def upcoming(self, shards: Sequence[Shard]) -> Iterator[Place]:
+        """Who is next, and next after them. Nothing changes."""
+        if self.head:
+            for place in sorted(self.head):
+                if _stands(shards, place.ticket):
+                    yield place
+        for index in range(self.taken, self.length):
+            place = self._at(index)
+            if _stands(shards, place.ticket):
+                yield place
+
+    def take(self, shards: Sequence[Shard]) -> Place:
+        """Take who is next; whoever stood before them is gone, or passed over."""
+        while self.head:
+            place = heapq.heappop(self.head)
+            if self._may_go(shards, place):
+                return place
+        while self.taken < self.length:
+            place = self._at(self.taken)
+            self.taken += 1
+            if self._may_go(shards, place):
+                self._trim()
+                return place
+        raise LookupError("nobody waits in this lane")
+
+    def _may_go(self, shards: Sequence[Shard], place: Place) -> bool:
+        if _stands(shards, place.ticket):
+            return True
+        shard, number = _split(place.ticket)
+        if number not in shards[shard].gone:
+            self.passed_over[place.ticket] = place
+        return False
+
+    def _trim(self) -> None:
+        if self.taken >= _TAKEN_MIN and 2 * self.taken >= self.length:
+            del self.tickets[: self.taken * _TICKET_BYTES]
+            del self.tags[: self.taken * _TAG_BYTES]
+            self.first += self.taken
+            self.taken = 0
+
+    def put_back(self, place: Place) -> None:
+        """At the head, by their place."""
+        heapq.heappush(self.head, place)
+
+    def returned(self, tickets: Iterator[str]) -> None:
+        if self.passed_over:
+            for ticket in tickets:
+                place = self.passed_over.pop(ticket, None)
+                if place is not None:
+                    self.put_back(place)
+
+    def dropped(self, tickets: Iterator[str]) -> None:
+        if self.passed_over:
+            for ticket in tickets:
+                self.passed_over.pop(ticket, None)
+
+
+def _split(ticket: str) -> tuple[int, int]:
+    shard, _, number = ticket.partition(".")
+    return int(shard), int(number)
+
+
+def _stands(shards: Sequence[Shard], ticket: str) -> bool:
+    """Whether they wait and are there."""
+    index, number = _split(ticket)
+    shard = shards[index]
+    return number not in shard.gone and number not in shard.absent
+
+
+def _reordered(buffer: bytearray, width: int, order: Sequence[int]) -> bytearray:
+    pieces = [buffer[index * width : (index + 1) * width] for index in order]
+    return bytearray().join(pieces)
+
+
+def next_in_turn(
+    queues: Mapping[str, Queue], shards: Sequence[Shard], lanes: Sequence[str], owed: int, share: int, wanted: int
+) -> tuple[list[tuple[str, Place]], int]:
+    """Whom to call, in order, each with their lane; and what is owed to the last lane afterwards, in hundredths.
+
+    Lanes go in their order. The last one, the ordinary lane, is owed its share of every call while somebody waits
+    there; when a whole call is owed, it is given.
+    """
+    upcoming = {lane: queues[lane].upcoming(shards) for lane in lanes if lane in queues}
+    first: dict[str, Place | None] = {lane: next(rest, None) for lane, rest in upcoming.items()}
+    ordinary = lanes[-1]
+    called: list[tuple[str, Place]] = []
+    while len(called) < wanted:
+        if first.get(ordinary) is not None:
+            owed += share
+        lane = next((one for one in lanes if first.get(one) is not None), None)
+        if lane is None:
+            break
+        if owed >= 100 and first.get(ordinary) is not None:
+            lane = ordinary
+        if lane == ordinary:
+            owed = max(owed - 100, 0)
+        place = first[lane]
+        assert place is not None
+        called.append((lane, place))
+        first[lane] = next(upcoming[lane], None)
+    return called, owed

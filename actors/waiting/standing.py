@@ -1,0 +1,329 @@
+"""How a room stands: what its own commits have made of it.
+
+It is whole in one module because every fact touches the same counts: who waits, who is called, who is in. They follow
+from the shards' bitmaps, and are kept beside them because every decision asks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+from pyroaring import BitMap
+
+from actors.waiting.limits import IN_AT_ONCE_MAX, OUTCOMES_COUNTED_MAX
+from actors.waiting.pace import Pace
+from actors.waiting.queue import Place, Queue, Shard
+from events.clock import Instant
+from events.codec import numbers_of
+from events.room import (
+    ORDINARY,
+    ClaimWaits,
+    Drawn,
+    Heard,
+    LinesHeard,
+    PassesExpired,
+    PassProlonged,
+    Phase,
+    PhaseEntered,
+    RoomFact,
+    RoomPut,
+    RoomSettings,
+    SecretCommitted,
+    TicketClaimed,
+    TicketExited,
+    TicketsCalled,
+    TicketsMissed,
+)
+from events.waiting.sessions import TAG_DIGITS
+
+_NO_SHARD: Final = Shard()
+
+
+class Call(msgspec.Struct, gc=False, array_like=True):
+    """Somebody who is called, through `until`; or, if they are there and have to wait for a seat, for as long as that
+    takes."""
+
+    until: Instant
+    lane: str
+    place: Place
+    claiming: bool = False
+
+
+class Seat(msgspec.Struct, gc=False, array_like=True):
+    """Somebody who is in."""
+
+    since: Instant
+    until: Instant
+    until_max: Instant
+    tag: str
+
+
+class Room(msgspec.Struct):
+    id: str
+    exists: bool = False
+    settings: RoomSettings = RoomSettings()
+    phase: Phase = "scheduled"
+    commitment: str = ""
+    drawn: bool = False
+    heard: int = 0
+    shards: list[Shard] = []
+    queues: dict[str, Queue] = {}
+    waiting: dict[str, int] = {}
+    """By lane, how many wait and are there."""
+    called: dict[str, Call] = {}
+    claiming: list[str] = []
+    """Those of them who wait for a seat, in the order in which they came."""
+    active: dict[str, Seat] = {}
+    agenda: list[tuple[Instant, str]] = []
+    """A heap of ends, of which the first is a true one."""
+    missed_once: dict[str, None] = {}
+    waiting_since: Instant = 0
+    """When somebody came while nobody waited, the last time."""
+    calls: Pace = msgspec.field(default_factory=Pace)
+    claims: Pace = msgspec.field(default_factory=Pace)
+    owed: int = 0
+    shown: int = 0
+    missed: int = 0
+    """Of the last ones called, how many came and how many did not."""
+
+    def shard(self, index: int) -> Shard:
+        return self.shards[index] if 0 <= index < len(self.shards) else _NO_SHARD
+
+    def share_of(self, index: int) -> int:
+        """How long the line may be in one shard."""
+        settings = self.settings
+        return settings.queue_max // settings.shards + (index < settings.queue_max % settings.shards)
+
+    @property
+    def seats(self) -> int:
+        return self.settings.capacity or IN_AT_ONCE_MAX
+
+    @property
+    def lanes(self) -> list[str]:
+        """In the order in which they go."""
+        return [*(lane.id for lane in self.settings.lanes), ORDINARY]
+
+    @property
+    def somebody_waits(self) -> bool:
+        return any(self.waiting.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody is in the line, absent ones included, and nobody is on the way in."""
+        return not self.called and all(
+            shard.count == shard.served.union_cardinality(shard.gone) for shard in self.shards
+        )
+
+    def in_lane(self, lane: str) -> bool:
+        """Whether somebody stands in this lane, absent or not."""
+        return any(
+            (members := shard.lanes.get(lane)) is not None and bool(members - shard.served - shard.gone)
+            for shard in self.shards
+        )
+
+    def next_end(self) -> Instant | None:
+        """Through when the first of those stands who are called or in."""
+        return self.agenda[0][0] if self.agenda else None
+
+
+def ends(room: Room, at: Instant, most: int) -> Iterator[str]:
+    """Those who are called or in, and whose time has passed."""
+    found: set[str] = set()
+    for until, ticket in sorted(one for one in room.agenda if one[0] < at):
+        if len(found) == most:
+            return
+        if ticket not in found and _stands_until(room, ticket) == until:
+            found.add(ticket)
+            yield ticket
+
+
+def _stands_until(room: Room, ticket: str) -> Instant | None:
+    """Through when the ticket stands as it is; None when nothing ends it by itself."""
+    seat = room.active.get(ticket)
+    if seat is not None:
+        return seat.until
+    call = room.called.get(ticket)
+    return None if call is None or call.claiming else call.until
+
+
+def evolve(room: Room, fact: RoomFact, at: Instant) -> Room:
+    match fact:
+        case LinesHeard(heard):
+            if not room.somebody_waits:
+                room.waiting_since = at
+            for one in heard:
+                _hear(room, one)
+        case TicketsCalled(lane, tickets, until, owed):
+            _call(room, lane, tickets, until, at)
+            room.owed = owed
+        case TicketClaimed(ticket, until, until_max):
+            call = room.called.pop(ticket)
+            if call.claiming:
+                room.claiming.remove(ticket)
+            room.missed_once.pop(ticket, None)
+            room.active[ticket] = Seat(at, until, until_max, call.place.tag)
+            room.claims.add(at, 1)
+            _count_outcomes(room, shown=1)
+            heapq.heappush(room.agenda, (until, ticket))
+        case PassProlonged(ticket, until):
+            room.active[ticket].until = until
+            heapq.heappush(room.agenda, (until, ticket))
+        case ClaimWaits(ticket):
+            room.called[ticket].claiming = True
+            room.claiming.append(ticket)
+        case TicketsMissed(again, out):
+            for ticket in again:
+                _miss(room, ticket, again=True)
+            for ticket in out:
+                _miss(room, ticket, again=False)
+        case PassesExpired(tickets):
+            for ticket in tickets:
+                _end(room, ticket)
+        case TicketExited(ticket):
+            _end(room, ticket)
+        case RoomPut(settings):
+            room.exists, room.settings = True, settings
+            if len(room.shards) != settings.shards:
+                room.shards = [Shard() for _ in range(settings.shards)]  # nobody has joined yet, or it could not change
+        case SecretCommitted(commitment):
+            room.commitment = commitment
+        case PhaseEntered(phase):
+            room.phase = phase
+            if phase == "closed":
+                _close(room)
+        case Drawn(seed=seed):
+            room.drawn = True
+            for lane, queue in room.queues.items():
+                queue.shuffle(seed, lane)
+    while room.agenda and _stands_until(room, room.agenda[0][1]) != room.agenda[0][0]:
+        heapq.heappop(room.agenda)
+    return room
+
+
+# What the lines said
+
+
+def _hear(room: Room, heard: Heard) -> None:
+    room.heard = heard.sequence
+    shard = room.shards[heard.shard]
+    if heard.sequence <= shard.heard or (heard.tags and heard.first != shard.count):
+        raise ValueError(f"shard {heard.shard} was heard up to {shard.heard}, {shard.count} tickets")
+    shard.heard, shard.head = heard.sequence, heard.head
+    begin = 0
+    for lane, count in heard.lanes:
+        first = heard.first + begin
+        queue = room.queues.setdefault(lane, Queue())
+        queue.append(heard.shard, first, count, heard.tags[begin * TAG_DIGITS : (begin + count) * TAG_DIGITS])
+        if lane != ORDINARY:
+            shard.lanes.setdefault(lane, BitMap()).add_range(first, first + count)
+        room.waiting[lane] = room.waiting.get(lane, 0) + count
+        begin += count
+    shard.count += begin
+    if heard.absent:
+        absent = shard.waiting(numbers_of(heard.absent))
+        _count(room, shard, absent, -1)
+        shard.absent |= absent
+    if heard.returned:
+        back = numbers_of(heard.returned) & shard.absent
+        shard.absent -= back
+        _count(room, shard, shard.waiting(back), +1)
+        for queue in room.queues.values():
+            queue.returned(_tickets(heard.shard, back))
+    if heard.expired:
+        _gone(room, heard.shard, numbers_of(heard.expired) - shard.served)
+    if heard.left:
+        left = numbers_of(heard.left)
+        for ticket in _tickets(heard.shard, left & shard.inside):
+            _end(room, ticket)
+        _gone(room, heard.shard, left - shard.served)
+
+
+def _gone(room: Room, index: int, numbers: BitMap) -> None:
+    shard = room.shards[index]
+    _count(room, shard, shard.waiting(numbers), -1)
+    shard.gone |= numbers
+    shard.absent -= numbers
+    for queue in room.queues.values():
+        queue.dropped(_tickets(index, numbers))
+
+
+def _count(room: Room, shard: Shard, numbers: BitMap, sign: int) -> None:
+    """So many more, or fewer, wait in each lane."""
+    left = len(numbers)
+    if not left:
+        return
+    for lane, members in shard.lanes.items():
+        some = numbers.intersection_cardinality(members)
+        room.waiting[lane] = room.waiting.get(lane, 0) + sign * some
+        left -= some
+    room.waiting[ORDINARY] = room.waiting.get(ORDINARY, 0) + sign * left
+
+
+def _tickets(shard: int, numbers: Iterable[int]) -> Iterator[str]:
+    return (f"{shard}.{number}" for number in numbers)
+
+
+def place_of(ticket: str) -> tuple[int, int]:
+    shard, _, number = ticket.partition(".")
+    return int(shard), int(number)
+
+
+# Calls, and what becomes of them
+
+
+def _call(room: Room, lane: str, tickets: tuple[str, ...], until: Instant, at: Instant) -> None:
+    queue, shards = room.queues[lane], room.shards
+    for ticket in tickets:
+        place = queue.take(shards)
+        if place.ticket != ticket:
+            raise ValueError(f"{ticket} was called, and {place.ticket} stands before it")
+        index, number = place_of(ticket)
+        shards[index].served.add(number)
+        shards[index].inside.add(number)
+        room.called[ticket] = Call(until, lane, place)
+        heapq.heappush(room.agenda, (until, ticket))
+    room.waiting[lane] -= len(tickets)
+    room.calls.add(at, len(tickets))
+
+
+def _miss(room: Room, ticket: str, *, again: bool) -> None:
+    call = room.called[ticket]
+    _end(room, ticket)
+    _count_outcomes(room, missed=1)
+    if again:
+        index, number = place_of(ticket)
+        shard = room.shards[index]
+        shard.served.discard(number)
+        room.missed_once[ticket] = None
+        room.queues[call.lane].put_back(call.place)
+        room.waiting[call.lane] += 1
+
+
+def _end(room: Room, ticket: str) -> None:
+    """Neither called nor in any more."""
+    call = room.called.pop(ticket, None)
+    if call is not None and call.claiming:
+        room.claiming.remove(ticket)
+    room.active.pop(ticket, None)
+    room.missed_once.pop(ticket, None)
+    index, number = place_of(ticket)
+    room.shards[index].inside.discard(number)
+
+
+def _count_outcomes(room: Room, *, shown: int = 0, missed: int = 0) -> None:
+    room.shown, room.missed = room.shown + shown, room.missed + missed
+    if room.shown + room.missed > OUTCOMES_COUNTED_MAX:
+        room.shown, room.missed = room.shown // 2, room.missed // 2
+
+
+def _close(room: Room) -> None:
+    """Over for everybody who is not in."""
+    for ticket in list(room.called):
+        _end(room, ticket)
+    room.queues, room.waiting, room.missed_once = {}, {}, {}
+    for shard in room.shards:
+        shard.gone = BitMap(range(shard.count)) - shard.served
+        shard.absent = BitMap()
