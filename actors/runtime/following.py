@@ -101,6 +101,12 @@ class Following:
         feed.taken_in(through)
         return Followed(tuple(feed.news)) if feed.news else _NO_NEWS
 
+    def landed(self, cell: Cell) -> None:
+        """A commit of the cell stands: what it took in is not kept any longer."""
+        feed, heard = self._feeds.get(cell.actor), cell.decider.heard
+        if feed is not None and feed.cell is cell and cell.memory is not None and heard is not None:
+            feed.taken_in(heard(cell.memory.state))
+
     def forget(self, actor: str) -> None:
         feed = self._feeds.pop(actor, None)
         if feed is not None:

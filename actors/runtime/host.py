@@ -446,6 +446,7 @@ class Host:
         self._consulting.tell(cell.actor, cell.decider.kind, sequence)
         try:
             cell.landed(draft, sequence)
+            self._following.landed(cell)
             self._note_wake(cell)
         except Exception:  # a bug in a decider; what is stored is stored, and reading it again will show the bug
             log.exception("evolve_failed", actor=cell.actor, sequence=sequence)

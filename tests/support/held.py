@@ -134,7 +134,7 @@ class Held:
             yield recorded
 
     async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
-        async for step in self.log.follow(after):
+        async for step in self.log.follow(after, under):
             yield step
 
     async def actors_under(self, name: str) -> list[str]:
