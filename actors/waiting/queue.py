@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 from pyroaring import BitMap
 
 from events.waiting.draw import drawn_order
@@ -82,9 +83,9 @@ class Queue(msgspec.Struct):
 
     def shuffle(self, seed: str, lane: str) -> None:
         """Everybody who stands in the buffer, of which nobody was taken, by the draw."""
-        order = drawn_order(seed, lane, self.length).tolist()
-        self.tickets = _reordered(self.tickets, _TICKET_BYTES, order)
-        self.tags = _reordered(self.tags, _TAG_BYTES, order)
+        order = drawn_order(seed, lane, self.length)
+        self.tickets = bytearray(np.frombuffer(self.tickets, "<u4")[order].tobytes())
+        self.tags = bytearray(np.frombuffer(self.tags, "<u8")[order].tobytes())
 
     def _at(self, index: int) -> Place:
         (packed,) = struct.unpack_from("<I", self.tickets, index * _TICKET_BYTES)
@@ -158,11 +159,6 @@ def _stands(shards: Sequence[Shard], ticket: str) -> bool:
     index, number = _split(ticket)
     shard = shards[index]
     return number not in shard.gone and number not in shard.absent
-
-
-def _reordered(buffer: bytearray, width: int, order: Sequence[int]) -> bytearray:
-    pieces = [buffer[index * width : (index + 1) * width] for index in order]
-    return bytearray().join(pieces)
 
 
 def next_in_turn(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -130,14 +131,15 @@ class Room(msgspec.Struct):
 
 
 def ends(room: Room, at: Instant, most: int) -> Iterator[str]:
-    """Those who are called or in, and whose time has passed."""
-    found: set[str] = set()
-    for until, ticket in sorted(one for one in room.agenda if one[0] < at):
-        if len(found) == most:
-            return
-        if ticket not in found and _stands_until(room, ticket) == until:
-            found.add(ticket)
-            yield ticket
+    """Those who are called or in, and whose time has passed. Of a heap, only what is due is looked at."""
+    agenda, due, looking = room.agenda, list[tuple[Instant, str]](), [0]
+    while looking and len(due) < 2 * most:
+        index = looking.pop()
+        if index < len(agenda) and agenda[index][0] < at:
+            due.append(agenda[index])
+            looking += (2 * index + 1, 2 * index + 2)
+    over = {ticket: None for until, ticket in sorted(due) if _stands_until(room, ticket) == until}
+    return islice(over, most)
 
 
 def _stands_until(room: Room, ticket: str) -> Instant | None:
