@@ -28,13 +28,17 @@ class Item(msgspec.Struct, frozen=True, gc=False, array_like=True):
     units: int = 1
 
 
-class Wish(msgspec.Struct, frozen=True, gc=False):
-    """What somebody wants: an event type from `start` on, for `minutes`, with these items; the first one leads."""
+class Wish(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What somebody wants: an event type from `start` on, for `minutes`, with these items; the first one leads.
+
+    `admitted` is the ticket by whose pass they came through the waiting room that guards the event type. Whoever lets
+    commands through has seen the pass; what is written is whose it was."""
 
     event_type: str
     start: Instant
     minutes: int
     items: tuple[Item, ...]
+    admitted: str = ""
 
 
 class Slots(msgspec.Struct, frozen=True, gc=False, array_like=True):

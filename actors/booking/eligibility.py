@@ -64,7 +64,7 @@ def eligible(by: Consulted[Catalog, Leases], wish: Wish, now: Instant, moment: M
         if wish.start + wish.minutes * 60_000 <= now:
             return Refusal("in_the_past", "it is over", "late")
         return event_type
-    if (problem := guarded(event_type)) is not None:
+    if (problem := guarded(event_type, wish.admitted)) is not None:
         return Refusal(*problem)
     objection = why_not(event_type, offer.schedules, wish.start, wish.minutes, now)
     if objection is not None:

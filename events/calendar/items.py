@@ -13,6 +13,7 @@ from events.calendar.quantum import shares
 from events.catalog import Catalog, EventType, Resource
 from events.clock import Instant
 from events.day import Item
+from events.waiting.sessions import ticket_of
 
 ITEMS_MAX: Final = 32
 PARTIES_MAX: Final = 30
@@ -35,11 +36,16 @@ def offered(catalog: Catalog, slug: str) -> EventType | Unfit:
     return event_type
 
 
-def guarded(event_type: EventType) -> Unfit | None:
-    """Nobody gives out passes yet, so nobody has one."""
+def guarded(event_type: EventType, admitted: str) -> Unfit | None:
+    """Whether it takes a pass of a waiting room that they do not have."""
     if not event_type.room:
         return None
-    return Unfit("pass_needed", f"{event_type.slug!r} is guarded by a waiting room, which lets nobody in yet")
+    ticket = ticket_of(admitted)
+    if ticket is not None and ticket.room == event_type.room:
+        return None
+    return Unfit(
+        "pass_needed", f"{event_type.slug!r} is behind the waiting room {event_type.room!r}: its pass is needed"
+    )
 
 
 def unfit_list(items: Sequence[Item]) -> Unfit | None:

@@ -301,10 +301,15 @@ class TestLifecycle:
         )
 
     def test_what_a_room_guards_is_not_taken_without_its_pass(self) -> None:
-        """And nobody gives any out yet."""
+        """A ticket of another room will not do. Whose pass it was stays with the booking, and lets it be moved."""
         guarded = msgspec.structs.replace(CATALOG.event_types["visit"], room="launch")
         catalog = msgspec.structs.replace(CATALOG, event_types=CATALOG.event_types | {"visit": guarded})
-        day().when(Book(ID, wish()), policy=by(catalog=catalog)).then_refused("pass_needed")
+        for admitted in ("", "other.0.1", "launch", "launch.0.01"):
+            asked = msgspec.structs.replace(wish(), admitted=admitted)
+            day().when(Book(ID, asked), policy=by(catalog=catalog)).then_refused("pass_needed")
+        admitted_wish = msgspec.structs.replace(wish(), admitted="launch.0.1")
+        taken = day().when(Book(ID, admitted_wish), policy=by(catalog=catalog))
+        assert [fact.booking.wish.admitted for fact in taken.facts if isinstance(fact, BookingMade)] == ["launch.0.1"]
 
     def test_people_are_called_what_they_are_called(self) -> None:
         """Joined letters, no-break spaces and pictures are part of names; controls are not, nor blanks of addresses."""

@@ -132,7 +132,8 @@ class OneDay(RuleBasedStateMachine):
         answer = DAY.decide(self.day, command, self.at, by(catalog=SMALL, leases=self.leases))
         assert msgspec.json.encode(self.day) == before, "deciding changes nothing"
         if isinstance(answer, Decision):
-            self.leases.keep(answer.leases, self.at)
+            if answer.leases is not None:
+                self.leases.keep(answer.leases, self.at)
             for fact in answer.facts:
                 self.day = DAY.evolve(self.day, fact, self.at)
                 self.notice(fact, command)

@@ -97,7 +97,7 @@ async def reschedule(
             way, _ = bookable(catalog, now.wish.event_type, leading)
             instant = instant_from(start, asking.clock(), zone_of(catalog, leading, tz))
             minutes = now.wish.minutes if duration is None else minutes_of(way, duration)
-            wish = Wish(way.slug, instant, minutes, now.wish.items)
+            wish = Wish(way.slug, instant, minutes, now.wish.items, now.wish.admitted)
             return for_move(asking.org, now, way, Move(booking, wish, now.until, token, catalog=asking.catalog_at))
 
         await _patiently(asking, booking, move)
