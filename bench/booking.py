@@ -8,12 +8,10 @@ number that suits it best here; fighting for one slot costs it deadlocks, which 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import asyncpg
 from rich.console import Console
@@ -25,6 +23,7 @@ from actors.runtime.sender import Sender
 from actors.runtime.wire import Accepted, encode_command
 from bench import postgres
 from bench.commands import Pace
+from bench.footprint import cpu_s
 from bench.report import Row, percentile
 from bench.stage import Stage, stage
 from events.calendar.quantum import DAY_MS, SLOT_MS, date_of
@@ -152,15 +151,10 @@ async def heartbeat_us(on: Stage, total: int = 20_000) -> float:
     assert isinstance(placed, Accepted), placed
     body = encode_command(KeepHold(hold, "bench"))
     (host,) = on.hosts.values()
-    before = _cpu_s(host.pid)
+    before = cpu_s(host.pid)
     _, kept = await drive(total, 256, lambda _number: _won(on.sender.post(actor, body, within_ms=WITHIN_MS)))
     assert kept == total
-    return (_cpu_s(host.pid) - before) / total * 1e6
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (cpu_s(host.pid) - before) / total * 1e6
 
 
 async def _won(call: asyncio.Future[Accepted | Refusal]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import tracemalloc
@@ -108,6 +109,12 @@ async def stack_megabytes(runtime: str) -> dict[str, float]:
         finally:
             process.terminate()
             await process.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that the process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pss_bytes(pid: int) -> int:
