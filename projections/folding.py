@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
 
-from events import catalog, day, quota
+from events import catalog, day, line, quota, room
 from events.calendar.quantum import SLOTS
 from events.commit import Commit
 from events.errors import ChainBroken
@@ -27,7 +27,9 @@ from events.names import kind_of
 READS: Final[dict[str, FactSet[Any]]] = {
     "catalog": catalog.FACTS,
     "day": day.FACTS,
+    "line": line.FACTS,
     "quota": quota.FACTS,
+    "room": room.FACTS,
 }
 """The kinds whose facts are folded here."""
 
@@ -41,6 +43,13 @@ def spelled(bits: int) -> Bits:
 
 class Delta(msgspec.Struct, frozen=True, tag_field="delta"):
     """What changed of a topic."""
+
+    gathered: ClassVar[bool] = False
+    """Whether it may wait a little for others of its room, to be one with them."""
+
+    def then(self, later: Delta) -> Delta | None:
+        """This one and the next one as one; none when each has to be told by itself."""
+        return None
 
 
 class Change(msgspec.Struct, frozen=True):

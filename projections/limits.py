@@ -54,3 +54,17 @@ assert SPAN_DAYS_MAX < RANGE_DAYS_MAX
 CHANGES_WAITING_MAX: Final = 50_000
 """Deltas that wait to be published; when there are more they are dropped, and it is said that they were."""
 BEAT_MS: Final = 1_000
+
+# Waiting rooms
+GATHER_MS: Final = 250
+"""A room's deltas that can be one are: so many milliseconds apart, all of its topics together."""
+BLOCKS_TOLD_MAX: Final = 512
+"""In one delta of a room, half a million places. One that had to name more would be larger than the room as a whole,
+so everybody is told to start over."""
+TICKETS_TOLD_MAX: Final = 1_000
+"""At once, of what befalls a crowd: falling silent, coming back, being given up, a room that closes. With more, each
+learns of it when next there is something to tell, or asks. What the room decides for one, as calls, is always told."""
+WAITS_KEPT: Final = 1_024
+"""Of the last who were called, how long they had waited."""
+ROOMS_SHOWN_MAX: Final = 5_000
+"""In one list."""

@@ -15,7 +15,7 @@ from events.day import BookingMade, owner_of
 from events.log import EventLog
 from events.names import is_actor
 from events.shelf import Shelf
-from projections import finding
+from projections import finding, waiting
 from projections.availability import Availability
 from projections.bookings import Bookings
 from projections.catalog import Catalogs, part_of
@@ -32,15 +32,20 @@ from projections.questions import (
     Happened,
     History,
     Month,
+    NumbersOf,
     Question,
     Range,
+    RoomOf,
     Search,
     Shown,
+    TicketOf,
     Unanswered,
     WhichDays,
 )
 from projections.questions import Bookings as AskBookings
+from projections.questions import Rooms as AskRooms
 from projections.quotas import Quotas
+from projections.rooms import Rooms
 from projections.space import range_of
 from projections.topics import shown
 from projections.which_days import which_days
@@ -52,7 +57,8 @@ class ReadModels:
         self.availability: Final = Availability()
         self.bookings: Final = Bookings()
         self.quotas: Final = Quotas()
-        folds = (self.catalogs, self.availability, self.bookings, self.quotas)
+        self.rooms: Final = Rooms()
+        folds = (self.catalogs, self.availability, self.bookings, self.quotas, self.rooms)
         self.projector: Final = Projector(events, shelf, folds, told)
         self._events: Final = events
         self._clock: Final = clock
@@ -91,11 +97,19 @@ class ReadModels:
             case Search():
                 return finding.search(self.bookings.of(asked.org), catalog, asked, sequence)
             case Shown():
-                return shown(self.catalogs, self.availability, self.bookings, asked, self.projector.epoch)
+                return shown(self.catalogs, self.availability, self.bookings, self.rooms, asked, self.projector.epoch)
             case CatalogOf():
                 if asked.event_types or asked.resources:
                     catalog = part_of(catalog, asked.event_types, asked.resources)
                 return CatalogAnswer(catalog, self.catalogs.sequence_of(asked.org))
+            case AskRooms():
+                return waiting.rooms_of(self.rooms, asked.org)
+            case RoomOf():
+                return waiting.room_of(self.rooms, asked.org, asked.room, now)
+            case TicketOf():
+                return waiting.ticket_answer(self.rooms, asked, now)
+            case NumbersOf():
+                return waiting.numbers_of(self.rooms, asked.org, asked.room, now)
             case _:
                 raise Unanswered("unknown_question", f"nobody answers {type(asked).__name__}")
 

@@ -124,7 +124,7 @@ def check_series(models: Folded, catalog: Catalog, asked: CheckSeries, now: Inst
     for start in asked.starts:
         one = Check(
             org=asked.org, event_type=asked.event_type, start=start, minutes=asked.minutes, items=asked.items,
-            session=asked.session, email=asked.email,
+            session=asked.session, email=asked.email, admitted=asked.admitted,
         )  # fmt: skip
         found.append(_check(models, catalog, one, now, granted))
         if found[-1].free:
@@ -149,7 +149,7 @@ def _check(models: Folded, catalog: Catalog, asked: Check, now: Instant, granted
     schedules = schedules_together(catalog, event_type, resources) if resources else ()
     objection = why_not(event_type, schedules, asked.start, asked.minutes, now)
     against = None if objection is None else Problem(objection.code, objection.sentence, objection.fault)
-    problem = guarded(event_type) or too_many_days(event_type, asked.items, asked.start, asked.minutes)
+    problem = guarded(event_type, asked.admitted) or too_many_days(event_type, asked.items, asked.start, asked.minutes)
     if against is None and problem is not None:
         against = Problem(*problem)
     if against is None:

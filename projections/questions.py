@@ -16,6 +16,11 @@ from events.clock import Instant
 from events.day import Booker, Item, Status, Wish
 from events.errors import TidegateError
 from events.facts import Personal
+from events.room import Phase
+from projections.estimates import Estimate
+from projections.numbers import RoomNumbers
+from projections.room_topics import About
+from projections.standing import TicketState
 
 Fault: TypeAlias = Literal["caller", "late", "busy", "ours"]
 State: TypeAlias = Literal["free", "held", "full"]
@@ -116,6 +121,8 @@ class Check(Question, frozen=True):
     items: tuple[Item, ...]
     session: str = ""
     email: str = ""
+    admitted: str = ""
+    """The ticket by whose pass they come through the room that guards the event type."""
 
 
 class CheckSeries(Question, frozen=True):
@@ -128,6 +135,8 @@ class CheckSeries(Question, frozen=True):
     items: tuple[Item, ...]
     session: str = ""
     email: str = ""
+    admitted: str = ""
+    """The ticket by whose pass they come through the room that guards the event type."""
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -254,6 +263,79 @@ class ShownAnswer(msgspec.Struct, frozen=True):
     state: Any = None
 
 
+class Rooms(Question, frozen=True):
+    """All waiting rooms, by their names."""
+
+
+class RoomLine(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    phase: Phase
+    waiting: int
+    active: int
+
+
+class RoomOf(Question, frozen=True):
+    """What everybody may know of a room."""
+
+    room: str
+
+
+class LaneLine(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    waiting: int
+    called_through: int
+
+
+class RoomAnswer(msgspec.Struct, frozen=True):
+    """`lanes` in the order in which they go before each other; the ordinary one has no name and is the last.
+    `newcomer` is what somebody has to expect who joins that one now. `seed` is the draw's, once it was made."""
+
+    id: str
+    phase: Phase
+    about: About
+    lanes: tuple[LaneLine, ...]
+    newcomer: Estimate
+    seed: str
+    sequence: int
+    """Where it changed last."""
+
+
+class TicketOf(Question, frozen=True):
+    """How a ticket stands, by its id (`launch.3.4711`)."""
+
+    ticket: str
+
+
+class TicketAnswer(msgspec.Struct, frozen=True):
+    """Before a draw there is no `place`, `block` or `ahead`. `ahead` and `estimate` are there for who is in the line;
+    `index` is the place within the block, `position` counts from 1. `until` is when the call, the pass, or what an
+    absence may be, ends."""
+
+    id: str
+    state: TicketState
+    lane: str
+    place: int | None
+    block: int | None
+    index: int | None
+    ahead: int | None
+    position: int | None
+    estimate: Estimate | None
+    until: Instant | None
+    absent_since: Instant | None
+    joined_at: Instant
+    """To the second."""
+    sequence: int
+    """Where it came to stand as it does."""
+
+
+class NumbersOf(Question, frozen=True):
+    """A room in numbers, for those who run it."""
+
+    room: str
+
+
 class CatalogOf(Question, frozen=True):
     """All that is on offer; or what is said of these event types and resources alone, with the schedules that they go
     by, and the links between them."""
@@ -280,6 +362,10 @@ KINDS: Final[dict[str, tuple[type[Question], Any]]] = {
     "history": (History, tuple[Happened, ...]),
     "shown": (Shown, ShownAnswer),
     "catalog": (CatalogOf, CatalogAnswer),
+    "rooms": (Rooms, tuple[RoomLine, ...]),
+    "room": (RoomOf, RoomAnswer),
+    "ticket": (TicketOf, TicketAnswer),
+    "numbers": (NumbersOf, RoomNumbers),
 }
 """Every question by the name that it is asked under, with what its answer is."""
 

@@ -11,12 +11,14 @@ import msgspec
 
 from events.calendar.quantum import SLOTS, day_number, mask
 from events.day import Slots
+from projections import waiting
 from projections.availability import Availability, DayChanged, HoldsChanged, Runs, UnitsChanged, runs
 from projections.bookings import Bookings, told_row
 from projections.catalog import Catalogs
 from projections.columns import bits
 from projections.folding import Bits, position, spelled
 from projections.questions import Shown, ShownAnswer, Unanswered
+from projections.rooms import Rooms
 
 
 class DayShown(msgspec.Struct, frozen=True):
@@ -35,8 +37,13 @@ class HoldsShown(msgspec.Struct, frozen=True):
     units: Runs
 
 
-def shown(catalogs: Catalogs, availability: Availability, bookings: Bookings, asked: Shown, epoch: str) -> ShownAnswer:
+def shown(
+    catalogs: Catalogs, availability: Availability, bookings: Bookings, rooms: Rooms, asked: Shown, epoch: str
+) -> ShownAnswer:
     match asked.topic.split("/"):
+        case ["room" | "block" | "ticket" | "numbers", *_]:
+            at, state = waiting.shown(rooms, asked.org, asked.topic)
+            return ShownAnswer(asked.topic, position(epoch, at), state)
         case ["day", resource, date]:
             at, state = _day(availability, asked.org, resource, date, holds=False)
             return ShownAnswer(asked.topic, position(epoch, at), state)

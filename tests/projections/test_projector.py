@@ -48,7 +48,8 @@ async def running(log: MemoryLog, shelf: MemoryShelf, told: list[Change] | None 
 
 
 def saved(models: ReadModels) -> tuple[bytes, ...]:
-    return models.catalogs.save(), models.availability.save(), models.bookings.save(), models.quotas.save()
+    folds = (models.catalogs, models.availability, models.bookings, models.quotas, models.rooms)
+    return tuple(fold.save() for fold in folds)
 
 
 async def test_from_nothing_and_from_a_snapshot_come_the_same_bytes() -> None:
@@ -167,7 +168,7 @@ async def test_a_large_snapshot_stands_in_pieces(monkeypatch: pytest.MonkeyPatch
 async def test_other_kinds_of_actors_are_passed_by() -> None:
     """Their commits count, and are not read."""
     story = told_story()
-    other = Recorded(99, "demo.line.room.1", b"not even read", NOW)
+    other = Recorded(99, "demo.other.room.1", b"not even read", NOW)
     story.models.projector.take((other,))
     assert story.models.projector.sequence == 99
 
