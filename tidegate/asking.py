@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -27,7 +27,7 @@ from events.errors import BusError, UnknownOutcome
 from events.log import EventLog
 from events.names import actor_name, is_actor
 from events.nats.ground import Ground, reached
-from projections import answering
+from projections import answering, publishing
 from projections.limits import PAGE_ROWS_MAX
 from projections.questions import Bookings, CatalogAnswer, CatalogOf, Page, Question, Row, Unanswered
 from tidegate import run_file
@@ -36,6 +36,8 @@ from tidegate.refused import Refused
 from tidegate.shrinking import Reserved, shrink
 
 WITHIN_MS: Final = 15_000
+_NOT_ASKED_AGAIN: Final = frozenset({"changed_meanwhile", "queue_full"})
+"""What waiting a little does not mend, whoever is said to be busy."""
 
 T = TypeVar("T")
 
@@ -56,6 +58,8 @@ class Asking:
         self.clock: Final = clock
         self.catalog_at = 0
         """The sequence of the catalog that was seen: nobody is to decide by an older one."""
+        self._guards: Final[dict[str, str]] = {}
+        """Which room guards an event type, of those that were seen."""
         self._bus: Final = bus
         self._sender: Final = sender
         self._open_log = log
@@ -65,16 +69,16 @@ class Asking:
 
     async def ask(self, actor: str, command: Command, **about: Any) -> Accepted:
         """One actor's answer. `about` is what a sender takes: an id, an instant at which it was asked first."""
-        return await _patiently(lambda: self._sender.send(actor, command, within_ms=WITHIN_MS, **about))
+        return await self._patiently(lambda: self._sender.send(actor, command, within_ms=WITHIN_MS, **about))
 
     async def together(self, parts: Sequence[tuple[str, Command]], **about: Any) -> Accepted:
         """All or nothing. The reply is the first actor's: the owner's."""
-        answer = await _patiently(lambda: self._sender.transact(parts, within_ms=WITHIN_MS, **about))
+        answer = await self._patiently(lambda: self._sender.transact(parts, within_ms=WITHIN_MS, **about))
         return Accepted(answer.reply[parts[0][0]], answer.sequence)
 
     async def all_together(self, parts: Sequence[tuple[str, Command]]) -> list[Any]:
         """The same, with every actor's reply, in order."""
-        answer = await _patiently(lambda: self._sender.transact(parts, within_ms=WITHIN_MS))
+        answer = await self._patiently(lambda: self._sender.transact(parts, within_ms=WITHIN_MS))
         return [answer.reply[actor] for actor, _ in parts]
 
     async def of_catalog(self, command: Command, **about: Any) -> Accepted:
@@ -89,9 +93,10 @@ class Asking:
 
     # Looking
 
-    async def look(self, question: Question) -> Any:
-        """What the read models answer, not older than the log is now."""
-        asked = msgspec.structs.replace(question, at_least=(await (await self.log()).head()).last)
+    async def look(self, question: Question, at_least: int | None = None) -> Any:
+        """What the read models answer, not older than the log is now; or than a sequence that is enough."""
+        since = (await (await self.log()).head()).last if at_least is None else at_least
+        asked = msgspec.structs.replace(question, at_least=since)
 
         async def once() -> Any | Refusal:
             try:
@@ -102,7 +107,7 @@ class Asking:
             except BusError as error:
                 return Refusal("not_answered", f"the read models do not answer: {error}", "busy")
 
-        return await _patiently(once)
+        return await self._patiently(once)
 
     async def catalog(self, *resources: str, event_type: str = "") -> Catalog:
         """What there is to book, retired resources included; or what is said of these alone."""
@@ -110,6 +115,7 @@ class Asking:
         asked = CatalogOf(org=self.org, event_types=ways, resources=resources)
         answer: CatalogAnswer = await self.look(asked)
         self.catalog_at = max(self.catalog_at, answer.sequence)
+        self._guards.update((slug, one.room) for slug, one in answer.catalog.event_types.items() if one.room)
         return answer.catalog
 
     async def booking(self, id: str) -> Booking:
@@ -136,6 +142,32 @@ class Asking:
             self._log = await self._open_log()
         return self._log
 
+    @asynccontextmanager
+    async def hints(self, *topics: str) -> AsyncIterator[asyncio.Event]:
+        """Set whenever one of these topics of the organisation may have changed. A hint may get lost: who has to know
+        looks now and then anyway."""
+        told = asyncio.Event()
+        async with AsyncExitStack() as stops:
+            for topic in topics:
+                heard = await self._bus.subscribe(publishing.subject_of(self.org, topic), lambda _: told.set())
+                stops.push_async_callback(heard.stop)
+            yield told
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T | Refusal]]) -> T:
+        """Who is only busy is asked again, for a while."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + WITHIN_MS / 1000
+        while True:
+            try:
+                answer = await ask()
+            except UnknownOutcome as error:
+                raise NotKnown(str(error)) from error
+            if not isinstance(answer, Refusal):
+                return answer
+            if answer.fault != "busy" or answer.code in _NOT_ASKED_AGAIN or loop.time() >= deadline:
+                raise Refused(answer, self._guards.values())
+            await asyncio.sleep((answer.retry_after_ms or 50) / 1000)
+
 
 @asynccontextmanager
 async def opened(settings: Settings, *, by: str = "cli") -> AsyncIterator[Asking]:
@@ -156,19 +188,3 @@ async def on(ground: Ground, org: str, *, by: str) -> AsyncIterator[Asking]:
         yield Asking(org, ground.bus, sender, ground.log, system_clock)
     finally:
         await sender.stop()
-
-
-async def _patiently(ask: Callable[[], Awaitable[T | Refusal]]) -> T:
-    """Who is only busy is asked again, for a while."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + WITHIN_MS / 1000
-    while True:
-        try:
-            answer = await ask()
-        except UnknownOutcome as error:
-            raise NotKnown(str(error)) from error
-        if not isinstance(answer, Refusal):
-            return answer
-        if answer.fault != "busy" or answer.code == "changed_meanwhile" or loop.time() >= deadline:
-            raise Refused(answer)
-        await asyncio.sleep((answer.retry_after_ms or 50) / 1000)

@@ -19,6 +19,7 @@ from actors.booking.commands import Book, Cancel, JoinStandby
 from actors.catalog import Link, ListResources, PutEventType, PutResource, PutSchedule, ShowResource
 from actors.decider import Command, Refusal
 from actors.runtime.wire import Accepted
+from actors.waiting.commands import OpenRoom, PutRoom
 from events.calendar.offers import occupied, schedules_of, why_not
 from events.calendar.quantum import Span, date_of_day, day_number
 from events.calendar.zones import local_date
@@ -26,6 +27,9 @@ from events.catalog import WEEKDAYS, Catalog, EventType, Question, Quota, Weekda
 from events.clock import Instant, iso
 from events.day import Booker, Item, Wish, owner_of
 from events.errors import TidegateError
+from events.names import actor_name
+from events.room import RoomSettings
+from events.waiting.sessions import room_actor
 from tidegate.asking import Asking
 from tidegate.local_time import instant_from
 from tidegate.refused import Refused
@@ -38,11 +42,15 @@ FIRST: Final = "studio-north"
 BERLIN: Final = "Europe/Berlin"
 LISBON: Final = "Europe/Lisbon"
 DAYS: Final = 14
+ROOM: Final = "launch"
 
 _WORKDAYS: Final[tuple[Weekday, ...]] = WEEKDAYS[:5]
 _OVER: Final = frozenset(
-    {"in_the_past", "too_soon", "too_old_to_repeat", "booking_exists", "standby_exists", "not_full", "taken", "lapsed"}
-)
+    {
+        "in_the_past", "too_soon", "too_old_to_repeat", "booking_exists", "standby_exists", "not_full", "taken",
+        "lapsed", "wrong_phase", "room_closed",
+    }
+)  # fmt: skip
 """What a refusal means when the demo is asked for again, later: that its time is over, or its place somebody else's."""
 
 Progress = Callable[[int, int], None]
@@ -60,12 +68,15 @@ class Filled(msgspec.Struct, frozen=True):
 
     resources: int
     event_types: int
+    rooms: int
     bookings: int
     new: int
 
     @property
     def told(self) -> str:
-        return f"{self.resources} resources, {self.event_types} event types and {self.bookings} bookings to look at"
+        rooms = "a waiting room" if self.rooms == 1 else f"{self.rooms} waiting rooms"
+        what = f"{self.resources} resources, {self.event_types} event types, {rooms}"
+        return f"{what} and {self.bookings} bookings to look at"
 
     @property
     def data(self) -> dict[str, Any]:
@@ -136,11 +147,25 @@ EVENT_TYPES: Final = (
         cancel_before=3 * 1_440,
         price="400 € a day",
     ),
+    PutEventType(
+        "premiere",
+        "Premiere, in front of an audience",
+        durations=(120,),
+        interval=120,
+        horizon_days=90,
+        room=ROOM,
+        price="45 €",
+    ),
 )
+LAUNCH: Final = RoomSettings(
+    title="The premiere", capacity=20, per_minute=120, active_s=300, active_max_s=1_800, claim_s=30, absent_after_s=30
+)
+"""The room that guards the premiere: small enough to fill by `tidegate room crowd`, quick enough to watch."""
 LINKS: Final = (
     *(Link("session", resource) for resource in (FIRST, "studio-south", "mics")),
     Link("meeting", "meeting-room"),
     *(Link("production", resource) for resource in ("studio-south", "mics")),
+    Link("premiere", FIRST),
 )
 
 
@@ -190,13 +215,14 @@ def visits(catalog: Catalog, anchor: Instant) -> Iterator[Visit]:
 async def is_wanted(asking: Asking) -> bool:
     """Whether there is nothing in the organisation, or a demo that may be unfinished."""
     known = (await asking.of_catalog(ListResources(retired=True, most=1))).reply["resources"]
+    known = known or await (await asking.log()).actors_under(actor_name(asking.org, "room"))
     return not known or await _anchor(asking) is not None
 
 
 async def fill(asking: Asking, progress: Progress = lambda _done, _of: None) -> Filled:
     """Put everything there that is not there yet."""
     if not await is_wanted(asking):
-        raise NotEmpty(f"the organisation {asking.org!r} has resources of its own")
+        raise NotEmpty(f"the organisation {asking.org!r} has resources or rooms of its own")
     filling = _Filling(asking, await _anchor(asking) or asking.clock(), progress)
     await filling.put()
     await filling.book()
@@ -218,7 +244,7 @@ class _Filling:
 
     @property
     def filled(self) -> Filled:
-        return Filled(len(resources(self._anchor)), len(EVENT_TYPES), self._bookings, self._new)
+        return Filled(len(resources(self._anchor)), len(EVENT_TYPES), 1, self._bookings, self._new)
 
     async def put(self) -> None:
         """The first studio is put first but for its schedule: with it goes the day that all the rest follows from."""
@@ -229,6 +255,9 @@ class _Filling:
             sequence = await self._once(_name(command), partial(self._asking.of_catalog, command))
             self._catalog_at = max(self._catalog_at, sequence)
             self._progress(self._done, len(ordered))
+        room = room_actor(self._asking.org, ROOM)
+        for step in (PutRoom(LAUNCH), OpenRoom()):
+            await self._once(f"{_spelled(step)}-{ROOM}", partial(self._asking.ask, room, step))
 
     async def book(self) -> None:
         catalog = await self._asking.catalog()
@@ -285,7 +314,11 @@ def _name(command: Command) -> str:
     about = (
         (command.event_type, command.resource) if isinstance(command, Link) else (msgspec.structs.astuple(command)[0],)
     )
-    return "-".join((str(command.__struct_config__.tag).replace("_", "-"), *about))
+    return "-".join((_spelled(command), *about))
+
+
+def _spelled(command: Command) -> str:
+    return str(command.__struct_config__.tag).replace("_", "-")
 
 
 async def _anchor(asking: Asking) -> Instant | None:

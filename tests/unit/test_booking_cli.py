@@ -75,7 +75,7 @@ def test_a_duration_that_is_not_offered_is_refused() -> None:
 def test_the_line_that_a_hold_prints_asks_for_the_same() -> None:
     """Whatever is between the two: the time says its offset."""
     held = want("mon 10:00", "mics:2", duration=120, units=3)
-    words = shlex.split(_book_line(held, "h", "s"))
+    words = shlex.split(_book_line(held, "h", "s", None))
     assert words[:5] == ["tidegate", "booking", "book", "visit", "studio"]
     options = dict(zip(words[5::2], words[6::2], strict=True))
     again = want(

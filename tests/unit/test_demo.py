@@ -8,17 +8,23 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from actors.booking.asking import for_booking
-from actors.booking.commands import Cancel
+from actors.booking.asking import for_book, for_booking
+from actors.booking.commands import Book, Cancel
 from actors.catalog import PutResource
+from actors.decider import Refusal
 from actors.runtime.in_process import System, in_memory
+from actors.waiting.commands import PutRoom
 from events.calendar.quantum import DAY_MS, Span
 from events.clock import Instant, system_clock
+from events.day import Item, Wish
 from events.log import EventLog
+from events.room import RoomSettings
 from projections.answering import Answering
 from projections.models import ReadModels
 from tidegate.asking import Asking
 from tidegate.demo import Filled, NotEmpty, fill, is_wanted
+from tidegate.refused import Refused
+from tidegate.visiting import at_door, join
 
 
 @asynccontextmanager
@@ -54,11 +60,11 @@ async def test_filled_again_changes_nothing() -> None:
     async with in_memory() as system, organisation(system) as asking:
         seen: list[tuple[int, int]] = []
         first = await fill(asking, lambda done, of: seen.append((done, of)))
-        assert (first.resources, first.event_types) == (4, 3)
+        assert (first.resources, first.event_types, first.rooms) == (4, 4, 1)
         assert first.bookings >= 20
         assert seen[-1][0] == seen[-1][1]
         end = (await system.log.head()).last
-        assert await fill(asking) == Filled(4, 3, first.bookings, 0)
+        assert await fill(asking) == Filled(4, 4, 1, first.bookings, 0)
         async with organisation(system, DAY_MS) as tomorrow:
             assert (await fill(tomorrow)).new == 0
         assert (await system.log.head()).last == end
@@ -97,8 +103,29 @@ async def test_an_organisation_with_things_of_its_own_is_not_touched() -> None:
     """Not even for a moment."""
     async with in_memory() as system, organisation(system) as asking:
         await asking.of_catalog(PutResource("room", "UTC"))
+        await asking.ask("rooms.room.sale", PutRoom(RoomSettings(capacity=1)))
         end = (await system.log.head()).last
-        assert not await is_wanted(asking)
-        with pytest.raises(NotEmpty):
-            await fill(asking)
+        for org in ("mine", "rooms"):
+            own = Asking(org, system.bus, system.sender, asking.log, system_clock)
+            assert not await is_wanted(own)
+            with pytest.raises(NotEmpty):
+                await fill(own)
         assert (await system.log.head()).last == end
+
+
+async def test_the_premiere_is_behind_a_room_that_is_open() -> None:
+    """Who would book it is told which one; and its operator's settings stay."""
+    async with in_memory() as system, organisation(system) as asking:
+        await fill(asking)
+        catalog = await asking.catalog()
+        door = await at_door(asking, catalog.event_types["premiere"].room)
+        assert (await join(asking, door, "a key of a visitor")).new
+        wish = Wish("premiere", system_clock() + 10 * DAY_MS, 120, (Item("studio-north"),))
+        parts = for_book("mine", catalog.event_types["premiere"], Book("studio-north.2026-12-07.b-1", wish))
+        assert not isinstance(parts, Refusal)
+        with pytest.raises(Refused, match="waiting room") as refused:
+            await asking.together(parts)
+        assert (refused.value.code, "join launch" in refused.value.next_step) == ("pass_needed", True)
+        await asking.ask("mine.room.launch", PutRoom(RoomSettings(capacity=7)))
+        assert (await fill(asking)).new == 0
+        assert (await at_door(asking, "launch")).settings.capacity == 7

@@ -16,6 +16,7 @@ from tidegate.cli.down import down
 from tidegate.cli.host import host
 from tidegate.cli.log import log_app
 from tidegate.cli.projector import projector
+from tidegate.cli.room import room_app
 from tidegate.cli.send import send
 from tidegate.cli.shared import add
 from tidegate.cli.status import status
@@ -45,6 +46,7 @@ add(app, down)
 add(app, status)
 add(app, demo)
 app.add_typer(booking_app)
+app.add_typer(room_app)
 add(app, send)
 add(app, commands)
 add(app, ask)

@@ -22,7 +22,12 @@ from tidegate.config import DEMO_ORG, Settings
 
 KILLED = 130
 
-DEMO_LOOKS: Final = ("slots session studio-north --date mon", "watch studio-north mon")
+DEMO_LOOKS: Final = (
+    "booking slots session studio-north --date mon",
+    "booking watch studio-north mon",
+    "room watch launch",
+    "room crowd launch --visitors 100",
+)
 
 SETTINGS: Final = (
     SettingFlag(
@@ -110,7 +115,7 @@ class Teller:
             f"data and logs in [bold]{escape(str(settings.data_dir))}[/]. Try, in another terminal:",
             f"  {me} status{folder}",
             f"  {me} booking list{folder}",
-            *(f"  {me} booking {one}{folder}" for one in DEMO_LOOKS if settings.org == DEMO_ORG),
+            *(f"  {me} {one}{folder}" for one in DEMO_LOOKS if settings.org == DEMO_ORG),
             f"  {me} log tail{folder}",
             "Ctrl-C stops everything." if kept else f"Hosts stay on the Ray cluster; {me} down{folder} stops them.",
         ]

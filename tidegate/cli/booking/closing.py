@@ -15,8 +15,10 @@ from tidegate.cli.booking.common import (
     DurationOption,
     EmailOption,
     NameOption,
+    PassOption,
     ReasonOption,
     ResourceArgument,
+    Shown,
     TzOption,
     UnitsOption,
     done,
@@ -107,6 +109,7 @@ async def standby(
     email: EmailOption = "",
     session: Annotated[str | None, typer.Option("--session", help="Who waits; a new one if none.")] = None,
     leave: Annotated[bool, typer.Option("--leave", help="Wait no longer; wants the --session.")] = False,
+    pass_: PassOption = None,
     tz: TzOption = None,
 ) -> None:
     """Stand in line for slots that are full. The first in line that fits is offered them: a hold of its own.
@@ -129,7 +132,7 @@ async def standby(
     async with opened(call.settings) as asking:
         want = wanted(
             await asking.catalog(words[1], event_type=words[0]), asking.clock(), words[0], words[1], start,
-            duration=duration, units=units, along=(), tz=tz,
+            duration=duration, units=units, along=(), tz=tz, shown=Shown.if_any(call, pass_),
         )  # fmt: skip
         id = id_for(want.event_type, want.wish, new_token("w"))
         command = JoinStandby(id, session, want.wish, Booker(name, email), asking.catalog_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from secrets import token_hex
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Self, TypeAlias
 
 import msgspec
 import typer
@@ -53,6 +53,10 @@ AnswerOption: TypeAlias = Annotated[
 SessionOption: TypeAlias = Annotated[
     str | None, typer.Option("--session", help="Who holds it; a new one if none. Its own holds never stand in its way.")
 ]
+PassOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--pass", metavar="PASS", help="Of the waiting room that the event type is behind, as it gave it."),
+]
 PhoneOption: TypeAlias = Annotated[str, typer.Option("--phone", help="Their telephone number.")]
 
 _FOLDED: Final = frozenset({"what stands against it", "name", "title", "booked by", "books", "items", "open", "rules"})
@@ -71,6 +75,26 @@ class BadWish(TidegateError):
 
     code = "bad_wish"
     next_step = "`tidegate booking book --help` has examples"
+
+
+class Shown:
+    """A pass that was shown. It is looked at here: what days record is whose it was."""
+
+    def __init__(self, call: Invocation, token: str) -> None:
+        self._call: Final = call
+        self._token: Final = token.strip()
+
+    @classmethod
+    def if_any(cls, call: Invocation, token: str | None) -> Self | None:
+        return None if token is None else cls(call, token)
+
+    def ticket_for(self, room: str, now: Instant) -> str:
+        """The ticket that it was given for, if it opens the room."""
+        from gateway.passes import verify_pass
+        from tidegate.cli.room.passing import public_keys
+
+        keys = public_keys(self._call, None, now)
+        return verify_pass(self._token, keys, org=self._call.settings.org, room=room, at=now).id
 
 
 class Wanted:
@@ -101,11 +125,13 @@ def wanted(
     units: int,
     along: Iterable[str],
     tz: str | None,
+    shown: Shown | None = None,
 ) -> Wanted:
     way, found = bookable(catalog, event_type, resource)
     clocks = zone(tz or found.time_zone)
     items = (Item(resource, units), *(_item(text) for text in along))
-    wish = Wish(way.slug, instant_from(start, now, clocks), minutes_of(way, duration), items)
+    admitted = shown.ticket_for(way.room, now) if way.room and shown is not None else ""
+    wish = Wish(way.slug, instant_from(start, now, clocks), minutes_of(way, duration), items, admitted)
     return Wanted(way, wish, clocks)
 
 

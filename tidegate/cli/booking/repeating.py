@@ -18,9 +18,11 @@ from tidegate.cli.booking.common import (
     EmailOption,
     EventTypeArgument,
     NameOption,
+    PassOption,
     PhoneOption,
     ResourceArgument,
     SessionOption,
+    Shown,
     StartOption,
     TzOption,
     UnitsOption,
@@ -65,6 +67,7 @@ async def series(
     answer: AnswerOption = None,
     session: SessionOption = None,
     check: Annotated[bool, typer.Option("--check", help="Only tell which visits would fit.")] = False,
+    pass_: PassOption = None,
     tz: TzOption = None,
 ) -> None:
     """Book the same visit again and again, by the clocks of the place: all of the visits, or none.
@@ -90,7 +93,7 @@ async def series(
         now = asking.clock()
         want = wanted(
             await asking.catalog(resource, event_type=event_type), now, event_type, resource, start,
-            duration=duration, units=units, along=along or (), tz=tz,
+            duration=duration, units=units, along=along or (), tz=tz, shown=Shown.if_any(call, pass_),
         )  # fmt: skip
         found = starts_of(rule, want.wish.start, want.tz)
         if isinstance(found, Refusal):
@@ -144,7 +147,7 @@ async def _problems(asking: Asking, wishes: Sequence[Wish], session: str, email:
     first, starts = wishes[0], tuple(wish.start for wish in wishes)
     asked = CheckSeries(
         org=asking.org, event_type=first.event_type, starts=starts, minutes=first.minutes, items=first.items,
-        session=session, email=email,
+        session=session, email=email, admitted=first.admitted,
     )  # fmt: skip
     answers: tuple[CheckAnswer, ...] = await asking.look(asked)
     return [

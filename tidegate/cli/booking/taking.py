@@ -16,9 +16,11 @@ from tidegate.cli.booking.common import (
     EmailOption,
     EventTypeArgument,
     NameOption,
+    PassOption,
     PhoneOption,
     ResourceArgument,
     SessionOption,
+    Shown,
     StartOption,
     TzOption,
     UnitsOption,
@@ -53,6 +55,7 @@ async def hold(
         typer.Option("--for", metavar="SECONDS", help="Let go of it after so long; else on Ctrl-C.", min=0),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Place it and end; it stands for its first life.")] = False,
+    pass_: PassOption = None,
     tz: TzOption = None,
 ) -> None:
     """Keep slots from everybody else, as long as this runs; heartbeats keep the hold alive, and write nothing.
@@ -69,7 +72,7 @@ async def hold(
     async with opened(call.settings) as asking:
         want = wanted(
             await asking.catalog(resource, event_type=event_type), asking.clock(), event_type, resource, start,
-            duration=duration, units=units, along=along or (), tz=tz,
+            duration=duration, units=units, along=along or (), tz=tz, shown=Shown.if_any(call, pass_),
         )  # fmt: skip
         id = id_for(want.event_type, want.wish, new_token("h"))
         parts = for_hold(asking.org, want.event_type, want.wish, PlaceHold(id, session, want.wish, asking.catalog_at))
@@ -84,7 +87,7 @@ async def hold(
             hold=id,
             session=session,
             until=f"{second(until, want.tz)} without heartbeats, {second(latest, want.tz)} with them ({want.tz})",
-            book=_book_line(want, id, session),
+            book=_book_line(want, id, session, pass_),
         )
         if work is None:
             return
@@ -121,6 +124,7 @@ async def book(
     answer: AnswerOption = None,
     hold: Annotated[str, typer.Option("--hold", help="A hold that turns into it; with its --session.")] = "",
     session: SessionOption = None,
+    pass_: PassOption = None,
     tz: TzOption = None,
 ) -> None:
     """Book, and print the booking's id and the token that its booker manages it with.
@@ -143,7 +147,7 @@ async def book(
     async with opened(call.settings) as asking:
         want = wanted(
             await asking.catalog(resource, event_type=event_type), asking.clock(), event_type, resource, start,
-            duration=duration, units=units, along=along or (), tz=tz,
+            duration=duration, units=units, along=along or (), tz=tz, shown=Shown.if_any(call, pass_),
         )  # fmt: skip
         id = id_for(want.event_type, want.wish, new_token("b"))
         command = Book(
@@ -169,7 +173,7 @@ async def book(
     done(call, data | wish_data(want.wish, want.tz), f"{status}: {items_shown(want.wish.items)}", **rows)
 
 
-def _book_line(want: Wanted, hold: str, session: str) -> str:
+def _book_line(want: Wanted, hold: str, session: str, token: str | None) -> str:
     """What turns the hold into a booking."""
     leading, *along = want.wish.items
     words = ["tidegate", "booking", "book", want.event_type.slug, leading.resource, "--start"]
@@ -177,4 +181,5 @@ def _book_line(want: Wanted, hold: str, session: str) -> str:
     words += ["--units", str(leading.units)] if leading.units > 1 else []
     for item in along:
         words += ["--with", f"{item.resource}:{item.units}"]
+    words += ["--pass", token] if token else []
     return shlex.join([*words, "--hold", hold, "--session", session])
