@@ -7,30 +7,32 @@ from collections.abc import Sequence
 from pyroaring import BitMap
 
 from actors.decider import News
-from actors.waiting.limits import JOINS_HEARD_AT_ONCE_MAX
-from events.codec import numbers_of, spelled
+from actors.waiting.limits import HEARD_BYTES_AT_ONCE_MAX, JOINS_HEARD_AT_ONCE_MAX
+from events.codec import canonical, numbers_of, spelled
 from events.line import Expired, Forgotten, Joined, Left, LineFact, Returned, WentAbsent
 from events.room import Heard
-from events.waiting.sessions import tag_of
+from events.waiting.sessions import TAG_DIGITS, tag_of
 
 
 def hear(news: Sequence[News], after: int, *, heads: bool) -> tuple[Heard, ...]:
     """As many commits behind `after` as one step takes in: whole ones, at least one."""
     heard: list[Heard] = []
-    joins = 0
+    joins = size = 0
     for one in news:
         if one.sequence <= after:
             continue
         said = _said(one, with_head=heads)
-        joins += len(said.tags)
-        if heard and joins > JOINS_HEARD_AT_ONCE_MAX * 16:
+        joins += len(said.tags) // TAG_DIGITS
+        size += len(canonical(said)) + 1
+        if heard and (joins > JOINS_HEARD_AT_ONCE_MAX or size > HEARD_BYTES_AT_ONCE_MAX):
             break
         heard.append(said)
     return tuple(heard)
 
 
 def _said(news: News, *, with_head: bool) -> Heard:
-    shard = int(news.actor.rpartition(".")[2])
+    named = news.actor.rpartition(".")[2]
+    shard = int(named) if named.isdigit() and named == str(int(named)) else -1  # a line that is no shard says nothing
     head = news.head if with_head else ""
     if all(type(fact) is Joined for fact in news.facts):  # as nearly always, and then it has to be quick
         first, tags, lanes = _joined(news.facts)

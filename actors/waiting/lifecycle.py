@@ -39,9 +39,9 @@ TICKET: Final[Mapping[TicketState, Mapping[TicketStep, TicketState]]] = {
     "absent": {"return": "waiting", "expire": "expired", "leave": "left", "close": "expired"},
     "called": {
         "claim": "active", "wait_for_seat": "claiming", "miss": "missed", "call_again": "waiting", "leave": "left",
-        "close": "expired",
+        "exit": "exited", "close": "expired",
     },
-    "claiming": {"admit": "active", "leave": "left", "close": "expired"},
+    "claiming": {"admit": "active", "leave": "left", "exit": "exited", "close": "expired"},
     "active": {"expire": "expired", "exit": "exited", "leave": "left"},
     "missed": {},
     "left": {},

@@ -25,6 +25,8 @@ SECRET_CHARACTERS_MAX: Final = 200
 
 JOINS_HEARD_AT_ONCE_MAX: Final = 4_000
 """Joins that a room takes in in one step; more of them in the next."""
+HEARD_BYTES_AT_ONCE_MAX: Final = 96 << 10
+"""And as many bytes, as it is written: many lines that say little, one commit each, come to more than what is said."""
 CALLED_AT_ONCE_MAX: Final = 8_000
 """Tickets called in one step. Three steps are one commit."""
 ENDED_AT_ONCE_MAX: Final = 4_000
@@ -43,5 +45,5 @@ PROLONGED_BY_MIN: Final = 10
 
 _TICKET_BYTES_MAX: Final = len('"63.67108863",')
 assert 2 * (1 + DUE_AGAIN_MAX) * CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX < ground.LOG_MESSAGE_BYTES_MAX * 3 // 4
-assert JOINS_HEARD_AT_ONCE_MAX * TAG_DIGITS < CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX
+assert JOINS_HEARD_AT_ONCE_MAX * TAG_DIGITS < HEARD_BYTES_AT_ONCE_MAX < CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX
 assert 2 * ENDED_AT_ONCE_MAX <= CALLED_AT_ONCE_MAX

@@ -78,7 +78,7 @@ def decide(line: Line, command: LineCommand | Tick, at: Instant, by: By) -> Answ
         case Join():
             return _join(line, seen, command, at, by)
         case Touch(ticket, key):
-            number = _own(line, seen, ticket, key)
+            number = _own(line, seen, ticket, key, by.state)
             return number if isinstance(number, Refusal) else _alive(line, BitMap([number]), by, {"ticket": ticket})
         case Present(numbers):
             if len(numbers) > PRESENT_BYTES_MAX:
@@ -89,7 +89,7 @@ def decide(line: Line, command: LineCommand | Tick, at: Instant, by: By) -> Answ
                 return Refusal("bad_numbers", str(error))
             return _alive(line, present & line.living, by, {"living": len(line.living)})
         case Leave(ticket, key):
-            number = _own(line, seen, ticket, key)
+            number = _own(line, seen, ticket, key, by.state)
             return number if isinstance(number, Refusal) else Decision((Left(number),), {"ticket": ticket})
         case Remove(ticket):
             number = _named(line, ticket)
@@ -119,7 +119,7 @@ def _join(line: Line, seen: Shard, command: Join, at: Instant, by: By) -> Answer
         return Refusal("unknown_room", f"there is no room {line.room!r}")
     session = session_of(command.key)
     number = line.sessions.get(session)
-    if number is not None and number in line.living and not seen.is_over(number):
+    if number is not None and not _is_over(line, seen, number, room):
         return _alive(line, BitMap([number]), by, {"ticket": line.ticket(number).id, "new": False})
     refusal = _unwelcome(line, seen, session, command, at, by)
     if refusal is not None:
@@ -157,7 +157,7 @@ def _unwelcome(line: Line, seen: Shard, session: str, command: Join, at: Instant
         if hidden(command.code) not in lane.codes:
             return Refusal("wrong_code", f"that code does not open the lane {command.lane!r}")
     has = line.identities.get(whose) if settings.one_per_identity else None
-    if has is not None and has in line.living and not seen.is_over(has):
+    if has is not None and not _is_over(line, seen, has, room):
         return Refusal("identity_has_place", "whoever that is has a place already, from another session")
     if settings.work_bits:
         if _work_key(session, command.work) in line.works:
@@ -185,16 +185,21 @@ def _named(line: Line, id: str) -> int | Refusal:
     return ticket.number
 
 
-def _own(line: Line, seen: Shard, id: str, key: str) -> int | Refusal:
+def _own(line: Line, seen: Shard, id: str, key: str, room: Room) -> int | Refusal:
     """The number of a ticket that is not over, for whoever has its key."""
     number = _named(line, id)
     if isinstance(number, Refusal):
         return number
     if line.sessions.get(session_of(key)) != number:
         return Refusal("not_your_ticket", f"{id!r} is somebody else's, or was given up")
-    if number not in line.living or seen.is_over(number):
+    if _is_over(line, seen, number, room):
         return Refusal("ticket_over", f"{id!r} is over", "late")
     return number
+
+
+def _is_over(line: Line, seen: Shard, number: int, room: Room) -> bool:
+    """Left, expired, or served and through; or the room has closed, and they are not in."""
+    return number not in line.living or seen.is_over(number) or (room.phase == "closed" and number not in seen.inside)
 
 
 def _alive(line: Line, numbers: BitMap, by: By, reply: dict[str, object]) -> Answer:
@@ -210,12 +215,13 @@ def _period_ms(room: Room) -> int:
 def _look_around(line: Line, seen: Shard, at: Instant, by: By) -> Answer:
     """Who has fallen silent, who has been away for too long, and who is through with the room."""
     period_ms = _period_ms(by.state)
+    through = line.living if by.state.phase == "closed" else line.living & seen.served
+    over = through - seen.inside
     called = line.absent & seen.served
     due = [one.numbers for one in line.away if one.until < at]
-    expired = BitMap.union(*due) - called if due else NOBODY
-    waiting = line.living - seen.served
+    expired = BitMap.union(*due) - called - over if due else NOBODY
+    waiting = line.living - seen.served - over
     silent = by.leases.missed(waiting - line.absent, at, period_ms)
-    over = line.living & seen.served - seen.inside
     facts: list[LineFact] = []
     if called:
         facts.append(Returned(spelled(called)))  # they cannot be away: the room has called them
@@ -225,7 +231,7 @@ def _look_around(line: Line, seen: Shard, at: Instant, by: By) -> Answer:
         facts.append(WentAbsent(spelled(silent), at + by.state.settings.absence_max_s * 1000))
     if over and (facts or len(over) >= FORGOTTEN_AT_ONCE_MIN or not waiting):
         facts.append(Forgotten(spelled(over)))
-    return Decision(tuple(facts), None, Seen(NOBODY, period_ms))
+    return Decision(tuple(facts), None, Seen(NOBODY, period_ms, looked=True))
 
 
 # What becomes of it
@@ -302,7 +308,8 @@ def leased(line: Line, presence: Presence) -> Instant | None:
 
 def _initial(actor: str) -> Line:
     room, shard = actor.split(".")[2:4]
-    return Line(room, int(shard) if shard.isascii() and shard.isdigit() else -1)
+    named = shard.isascii() and shard.isdigit() and shard == str(int(shard))
+    return Line(room, int(shard) if named else -1)  # what is spelled otherwise is none of the room's shards
 
 
 def _room_of(actor: str) -> str:

@@ -17,10 +17,12 @@ NOBODY: Final = BitMap()
 
 
 class Seen(NamedTuple):
-    """News for a `Presence`: these were heard of, perhaps nobody, and so long is a period."""
+    """News for a `Presence`: these were heard of, perhaps nobody, and so long is a period; or somebody looked who was
+    missed."""
 
     numbers: BitMap
     period_ms: int
+    looked: bool = False
 
 
 class Presence:
@@ -34,7 +36,8 @@ class Presence:
         self._seen: dict[int, BitMap] = {}
 
     def keep(self, news: Seen, at: Instant) -> None:
-        self._looked_at = max(self._looked_at, at)
+        if news.looked:  # and not whenever anybody is heard of: a line that is never quiet would never look
+            self._looked_at = max(self._looked_at, at)
         if news.period_ms != self._period_ms:  # measured anew: nobody is missed by a rule that was not in force
             self._period_ms, self._seen, self.since = news.period_ms, {}, max(self.since, at)
         if news.numbers:

@@ -36,7 +36,7 @@ from actors.waiting.hearing import hear
 from actors.waiting.lifecycle import LISTENS, ROOM, Step
 from actors.waiting.queue import next_in_turn
 from actors.waiting.settings import unfit, unfit_change
-from actors.waiting.standing import Call, Room, Seat, ends, evolve
+from actors.waiting.standing import Call, Room, Seat, ends, evolve, may_go_again
 from events.clock import Instant
 from events.commit import GENESIS
 from events.room import (
@@ -104,7 +104,7 @@ def decide(room: Room, command: RoomCommand | Tick, at: Instant, by: Followed) -
         case Prolong(ticket, key):
             return _prolong(room, ticket, key, at)
         case Exit(ticket, key):
-            found = _theirs(room, ticket, key)
+            found = _theirs(room, ticket, key, at)
             if isinstance(found, Refusal):
                 return found
             return Decision((TicketExited(found[0]),), {"ticket": ticket, "status": "exited"})
@@ -166,15 +166,14 @@ def _draw(room: Room, command: Draw) -> Answer:
         return Refusal("nothing_to_draw", "a draw is made of a pre-queue, where the room is set to draw")
     if room.drawn:
         return Refusal("drawn_already", "the draw was made, and stays", "late")
+    heads = tuple(shard.head or GENESIS for shard in room.shards)
     try:
-        commitment = commitment_of(secret)
+        commitment, seed = commitment_of(secret), seed_of(secret, beacon, heads)
     except UnicodeEncodeError:
-        return Refusal("bad_secret", "the secret cannot be written in UTF-8")
+        return Refusal("bad_secret", "the secret or the beacon cannot be written in UTF-8")
     if commitment != room.commitment:
         return Refusal("wrong_secret", "that is not the secret whose hash was committed")
-    heads = tuple(shard.head or GENESIS for shard in room.shards)
     counts = {lane: queue.length for lane, queue in room.queues.items()}
-    seed = seed_of(secret, beacon, heads)
     return Decision((Drawn(secret, beacon, seed, heads, room.heard, counts),), {"seed": seed, "drawn": counts})
 
 
@@ -215,8 +214,8 @@ def _over(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
     expired = tuple(ticket for ticket in over if ticket in room.active)
     missed = [ticket for ticket in over if ticket in room.called]
     once_more = room.settings.missed == "again"
-    again = tuple(ticket for ticket in missed if once_more and ticket not in room.missed_once)
-    out = tuple(ticket for ticket in missed if not once_more or ticket in room.missed_once)
+    again = tuple(ticket for ticket in missed if once_more and may_go_again(room, ticket))
+    out = tuple(ticket for ticket in missed if not once_more or not may_go_again(room, ticket))
     facts: list[RoomFact] = [PassesExpired(expired)] if expired else []
     return (*facts, TicketsMissed(again, out)) if missed else tuple(facts)
 
@@ -261,25 +260,27 @@ def _name(room: Room, id: str) -> str | Refusal:
     return ticket.local
 
 
-def _theirs(room: Room, id: str, key: str) -> tuple[str, Call | Seat] | Refusal:
-    """Who is called or in, for whoever has the key."""
+def _theirs(room: Room, id: str, key: str, at: Instant) -> tuple[str, Call | Seat] | Refusal:
+    """Who is called or in, for whoever has the key. More may be due than is done at a time: what has passed its end is
+    over, whether that was recorded yet or not."""
     name = _name(room, id)
     if isinstance(name, Refusal):
         return name
     found: Call | Seat | None = room.active.get(name) or room.called.get(name)
     if found is None:
-        status = _status(room, name)
-        if status == "waiting":
+        if _status(room, name) in {"waiting", "absent"}:
             return Refusal("not_called", f"{id!r} has not been called yet", "late")
         return Refusal("ticket_over", f"{id!r} is over", "late")
     tag = found.tag if isinstance(found, Seat) else found.place.tag
     if tag_of(session_of(key)) != tag:
         return Refusal("not_your_ticket", f"{id!r} is somebody else's")
+    if found.until < at and not (isinstance(found, Call) and found.claiming):
+        return Refusal("ticket_over", f"{id!r} is over", "late")
     return name, found
 
 
 def _claim(room: Room, id: str, key: str, at: Instant) -> Answer:
-    theirs = _theirs(room, id, key)
+    theirs = _theirs(room, id, key, at)
     if isinstance(theirs, Refusal):
         return theirs
     name, found = theirs
@@ -299,7 +300,7 @@ def _pass(room: Room, name: str, at: Instant) -> TicketClaimed:
 
 
 def _prolong(room: Room, id: str, key: str, at: Instant) -> Answer:
-    theirs = _theirs(room, id, key)
+    theirs = _theirs(room, id, key, at)
     if isinstance(theirs, Refusal):
         return theirs
     name, seat = theirs

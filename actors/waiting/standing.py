@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -104,8 +103,10 @@ class Room(msgspec.Struct):
 
     @property
     def lanes(self) -> list[str]:
-        """In the order in which they go."""
-        return [*(lane.id for lane in self.settings.lanes), ORDINARY]
+        """In the order in which they go. In one that was taken away somebody may stand who was on the way meanwhile,
+        or who missed a call."""
+        known = [lane.id for lane in self.settings.lanes]
+        return [*known, *sorted(self.queues.keys() - known - {ORDINARY}), ORDINARY]
 
     @property
     def somebody_waits(self) -> bool:
@@ -131,15 +132,17 @@ class Room(msgspec.Struct):
 
 
 def ends(room: Room, at: Instant, most: int) -> Iterator[str]:
-    """Those who are called or in, and whose time has passed. Of a heap, only what is due is looked at."""
-    agenda, due, looking = room.agenda, list[tuple[Instant, str]](), [0]
-    while looking and len(due) < 2 * most:
+    """Those who are called or in, and whose time has passed. Of a heap, only what is due is looked at; what ended
+    otherwise meanwhile may stand in it still, and counts for nothing."""
+    agenda, over, looking = room.agenda, set[tuple[Instant, str]](), [0]
+    while looking and len(over) < most:
         index = looking.pop()
         if index < len(agenda) and agenda[index][0] < at:
-            due.append(agenda[index])
+            until, ticket = agenda[index]
+            if _stands_until(room, ticket) == until:
+                over.add(agenda[index])
             looking += (2 * index + 1, 2 * index + 2)
-    over = {ticket: None for until, ticket in sorted(due) if _stands_until(room, ticket) == until}
-    return islice(over, most)
+    return (ticket for _, ticket in sorted(over))
 
 
 def _stands_until(room: Room, ticket: str) -> Instant | None:
@@ -210,6 +213,8 @@ def evolve(room: Room, fact: RoomFact, at: Instant) -> Room:
 
 def _hear(room: Room, heard: Heard) -> None:
     room.heard = heard.sequence
+    if not 0 <= heard.shard < len(room.shards):
+        return  # a question to a line that is no shard of this room's was stored along with something else
     shard = room.shards[heard.shard]
     if heard.sequence <= shard.heard or (heard.tags and heard.first != shard.count):
         raise ValueError(f"shard {heard.shard} was heard up to {shard.heard}, {shard.count} tickets")
@@ -235,7 +240,7 @@ def _hear(room: Room, heard: Heard) -> None:
         for queue in room.queues.values():
             queue.returned(_tickets(heard.shard, back))
     if heard.expired:
-        _gone(room, heard.shard, numbers_of(heard.expired) - shard.served)
+        _gone(room, heard.shard, numbers_of(heard.expired))  # who is called or in stays so, and does not wait again
     if heard.left:
         left = numbers_of(heard.left)
         for ticket in _tickets(heard.shard, left & shard.inside):
@@ -248,6 +253,9 @@ def _gone(room: Room, index: int, numbers: BitMap) -> None:
     _count(room, shard, shard.waiting(numbers), -1)
     shard.gone |= numbers
     shard.absent -= numbers
+    if room.missed_once:
+        for ticket in _tickets(index, numbers):
+            room.missed_once.pop(ticket, None)
     for queue in room.queues.values():
         queue.dropped(_tickets(index, numbers))
 
@@ -274,6 +282,12 @@ def place_of(ticket: str) -> tuple[int, int]:
 
 
 # Calls, and what becomes of them
+
+
+def may_go_again(room: Room, ticket: str) -> bool:
+    """Of one whose call is missed: whether it was the first, and the line has not given them up meanwhile."""
+    index, number = place_of(ticket)
+    return ticket not in room.missed_once and number not in room.shards[index].gone
 
 
 def _call(room: Room, lane: str, tickets: tuple[str, ...], until: Instant, at: Instant) -> None:

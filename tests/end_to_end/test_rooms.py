@@ -217,7 +217,7 @@ async def _free_start(folder: Path) -> str:
     """When a premiere could begin, on the first day that has such a time."""
     for days in range(20, 30):
         slots = ("booking", "slots", "premiere", "studio-north", "--date", f"+{days}", *MINE, "--json")
-        for slot in (await tidegate(folder, *slots)).data["slots"]:
+        for slot in (await tidegate(folder, *slots)).data:
             if slot["state"] == "free":
                 return str(slot["start"])
     raise AssertionError("no premiere can be booked for days")
