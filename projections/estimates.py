@@ -217,7 +217,7 @@ class Forecast:
         """In each step, how many leave the line by a call."""
         outlook, come = self._outlook, self._come
         seats = outlook.capacity or inf
-        taken = outlook.active + outlook.called * come
+        taken = min(outlook.active + outlook.called * come, max(seats, outlook.active))
         ends = pace.ends
         if taken >= 0.97 * seats:  # of those who are called none ends, and while it is full that goes on
             ends *= outlook.active / taken

@@ -8,7 +8,7 @@ from pyroaring import BitMap
 
 from actors.decider import News
 from actors.waiting.limits import HEARD_BYTES_AT_ONCE_MAX, JOINS_HEARD_AT_ONCE_MAX
-from events.codec import canonical, numbers_of, spelled
+from events.codec import numbers_of, spelled
 from events.line import Expired, Forgotten, Joined, Left, LineFact, Returned, WentAbsent
 from events.room import Heard
 from events.waiting.sessions import TAG_DIGITS, tag_of
@@ -23,11 +23,17 @@ def hear(news: Sequence[News], after: int, *, heads: bool) -> tuple[Heard, ...]:
             continue
         said = _said(one, with_head=heads)
         joins += len(said.tags) // TAG_DIGITS
-        size += len(canonical(said)) + 1
+        size += _bytes_of(said)
         if heard and (joins > JOINS_HEARD_AT_ONCE_MAX or size > HEARD_BYTES_AT_ONCE_MAX):
             break
         heard.append(said)
     return tuple(heard)
+
+
+def _bytes_of(said: Heard) -> int:
+    """As it is written, about: never less."""
+    texts = len(said.tags) + len(said.left) + len(said.absent) + len(said.returned) + len(said.expired)
+    return texts + len(said.head) + 80 + sum(len(lane) + 16 for lane, _ in said.lanes)
 
 
 def _said(news: News, *, with_head: bool) -> Heard:

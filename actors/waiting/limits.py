@@ -30,6 +30,8 @@ HEARD_BYTES_AT_ONCE_MAX: Final = 96 << 10
 CALLED_AT_ONCE_MAX: Final = 8_000
 """Tickets called in one step. Three steps are one commit."""
 ENDED_AT_ONCE_MAX: Final = 4_000
+ENTERED_AT_ONCE_MAX: Final = 1_000
+"""Of those who wait for a seat, so many get one in one step."""
 PRESENT_BYTES_MAX: Final = 48 << 10
 """A report of who is alive in a shard, as it is spelled."""
 FORGOTTEN_AT_ONCE_MIN: Final = 1_000
@@ -38,8 +40,10 @@ FORGOTTEN_AT_ONCE_MIN: Final = 1_000
 OUTCOMES_COUNTED_MAX: Final = 400
 """Claims and misses that the share of no-shows is measured by. The older half counts half, and so on."""
 OUTCOMES_COUNTED_MIN: Final = 20
-NO_SHOWS_PER_MILLE_MAX: Final = 500
-"""However many stay away, no more than twice as many are called as may come."""
+EXPECTED_PER_MILLE_MIN: Final = 20
+"""However many stay away, of fifty who are called one is expected."""
+CALLS_PER_ADMISSION_MAX: Final = 2
+"""However many stay away, no more than twice as many are called in a minute as may come in."""
 PROLONGED_BY_MIN: Final = 10
 """A pass is prolonged when that makes it longer by at least one part in so many of its life."""
 

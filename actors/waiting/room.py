@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from actors.decider import Decider, Decision, Followed, Refusal, Tick
 from actors.waiting import limits
-from actors.waiting.admission import callable_now, may_come_in, next_call_at, next_entry_at
+from actors.waiting.admission import callable_now, entries_now, next_call_at, next_entry_at
 from actors.waiting.commands import (
     Claim,
     CloseRoom,
@@ -98,7 +98,7 @@ def decide(room: Room, command: RoomCommand | Tick, at: Instant, by: Followed) -
         return Refusal("unknown_room", f"there is no room {room.id!r}")
     match command:
         case Draw():
-            return _draw(room, command)
+            return _draw(room, command, by)
         case Claim(ticket, key):
             return _claim(room, ticket, key, at)
         case Prolong(ticket, key):
@@ -157,7 +157,7 @@ def _awaits_draw(room: Room) -> bool:
     return room.settings.draw and room.phase == "pre_queue" and not room.drawn
 
 
-def _draw(room: Room, command: Draw) -> Answer:
+def _draw(room: Room, command: Draw, by: Followed) -> Answer:
     secret, beacon = command.secret, command.beacon
     most = limits.SECRET_CHARACTERS_MAX
     if not limits.SECRET_CHARACTERS_MIN <= len(secret) <= most or len(beacon) > most:
@@ -173,6 +173,8 @@ def _draw(room: Room, command: Draw) -> Answer:
         return Refusal("bad_secret", "the secret or the beacon cannot be written in UTF-8")
     if commitment != room.commitment:
         return Refusal("wrong_secret", "that is not the secret whose hash was committed")
+    if by.news and by.news[-1].sequence > room.heard:
+        return Refusal("still_hearing", "not everybody who has joined was heard of yet", "busy", 50)
     counts = {lane: queue.length for lane, queue in room.queues.items()}
     return Decision((Drawn(secret, beacon, seed, heads, room.heard, counts),), {"seed": seed, "drawn": counts})
 
@@ -186,9 +188,14 @@ def _due(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
 
 
 def _hear(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
-    if room.phase not in LISTENS or not by.news or by.news[-1].sequence <= room.heard:
+    if not _listens(room) or not by.news or by.news[-1].sequence <= room.heard:
         return ()
     return (LinesHeard(hear(by.news, room.heard, heads=room.settings.draw and not room.drawn)),)
+
+
+def _listens(room: Room) -> bool:
+    """A room that is closed still hears who of those inside has left."""
+    return room.phase in LISTENS or (room.phase == "closed" and bool(room.active))
 
 
 def _by_the_clock(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
@@ -222,9 +229,8 @@ def _over(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
 
 def _let_in(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
     """Those who were called, are there, and wait for a seat."""
-    if not room.claiming or not may_come_in(room, at):
-        return ()
-    return (_pass(room, room.claiming[0], at),)
+    free = min(entries_now(room, at), limits.ENTERED_AT_ONCE_MAX)
+    return tuple(_pass(room, ticket, at) for ticket in room.claiming[:free])
 
 
 def _call(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
@@ -288,7 +294,7 @@ def _claim(room: Room, id: str, key: str, at: Instant) -> Answer:
         return Decision(reply=_pass_of(room, id, key, found.since, found.until, found.until_max))
     if found.claiming:
         return Decision(reply={"ticket": id, "status": "claiming"})
-    if room.claiming or not may_come_in(room, at):
+    if room.claiming or not entries_now(room, at):
         return Decision((ClaimWaits(name),), {"ticket": id, "status": "claiming"})
     claimed = _pass(room, name, at)
     return Decision((claimed,), _pass_of(room, id, key, at, claimed.until, claimed.until_max))
@@ -368,8 +374,8 @@ def wake(room: Room) -> Instant | None:
             wanted.append(settings.opens_at)
         if phase == "draining" and room.is_empty:
             wanted.append(0)
-        if phase in LISTENS:
-            wanted.append(ALWAYS)
+    if _listens(room):
+        wanted.append(ALWAYS)
     return min((instant for instant in wanted if instant is not None), default=None)
 
 

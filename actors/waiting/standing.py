@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final
 
 import msgspec
 from pyroaring import BitMap
 
-from actors.waiting.limits import IN_AT_ONCE_MAX, OUTCOMES_COUNTED_MAX
+from actors.waiting.limits import IN_AT_ONCE_MAX
 from actors.waiting.pace import Pace
 from actors.waiting.queue import Place, Queue, Shard
+from actors.waiting.turnout import Turnout
 from events.clock import Instant
 from events.codec import numbers_of
 from events.room import (
@@ -49,6 +51,9 @@ class Call(msgspec.Struct, gc=False, array_like=True):
     until: Instant
     lane: str
     place: Place
+    since: Instant
+    window_ms: int
+    again: bool
     claiming: bool = False
 
 
@@ -85,9 +90,7 @@ class Room(msgspec.Struct):
     calls: Pace = msgspec.field(default_factory=Pace)
     claims: Pace = msgspec.field(default_factory=Pace)
     owed: int = 0
-    shown: int = 0
-    missed: int = 0
-    """Of the last ones called, how many came and how many did not."""
+    turnout: Turnout = msgspec.field(default_factory=Turnout)
 
     def shard(self, index: int) -> Shard:
         return self.shards[index] if 0 <= index < len(self.shards) else _NO_SHARD
@@ -161,6 +164,8 @@ def evolve(room: Room, fact: RoomFact, at: Instant) -> Room:
                 room.waiting_since = at
             for one in heard:
                 _hear(room, one)
+            if room.phase == "closed":  # it listens for those inside; whoever joined meanwhile came too late
+                _close(room)
         case TicketsCalled(lane, tickets, until, owed):
             _call(room, lane, tickets, until, at)
             room.owed = owed
@@ -168,15 +173,17 @@ def evolve(room: Room, fact: RoomFact, at: Instant) -> Room:
             call = room.called.pop(ticket)
             if call.claiming:
                 room.claiming.remove(ticket)
+            else:
+                _came(room, call, at)
             room.missed_once.pop(ticket, None)
             room.active[ticket] = Seat(at, until, until_max, call.place.tag)
             room.claims.add(at, 1)
-            _count_outcomes(room, shown=1)
             heapq.heappush(room.agenda, (until, ticket))
         case PassProlonged(ticket, until):
             room.active[ticket].until = until
             heapq.heappush(room.agenda, (until, ticket))
         case ClaimWaits(ticket):
+            _came(room, room.called[ticket], at)
             room.called[ticket].claiming = True
             room.claiming.append(ticket)
         case TicketsMissed(again, out):
@@ -291,16 +298,19 @@ def may_go_again(room: Room, ticket: str) -> bool:
 
 
 def _call(room: Room, lane: str, tickets: tuple[str, ...], until: Instant, at: Instant) -> None:
-    queue, shards = room.queues[lane], room.shards
-    for ticket in tickets:
-        place = queue.take(shards)
-        if place.ticket != ticket:
-            raise ValueError(f"{ticket} was called, and {place.ticket} stands before it")
-        index, number = place_of(ticket)
-        shards[index].served.add(number)
-        shards[index].inside.add(number)
-        room.called[ticket] = Call(until, lane, place)
-        heapq.heappush(room.agenda, (until, ticket))
+    queue, shards, window_ms = room.queues[lane], room.shards, until - at
+    for again, some in groupby(tickets, key=room.missed_once.__contains__):
+        called = list(some)
+        since = room.turnout.call(at, window_ms, len(called), again=again)
+        for ticket in called:
+            place = queue.take(shards)
+            if place.ticket != ticket:
+                raise ValueError(f"{ticket} was called, and {place.ticket} stands before it")
+            index, number = place_of(ticket)
+            shards[index].served.add(number)
+            shards[index].inside.add(number)
+            room.called[ticket] = Call(until, lane, place, since, window_ms, again)
+            heapq.heappush(room.agenda, (until, ticket))
     room.waiting[lane] -= len(tickets)
     room.calls.add(at, len(tickets))
 
@@ -308,7 +318,8 @@ def _call(room: Room, lane: str, tickets: tuple[str, ...], until: Instant, at: I
 def _miss(room: Room, ticket: str, *, again: bool) -> None:
     call = room.called[ticket]
     _end(room, ticket)
-    _count_outcomes(room, missed=1)
+    if not call.again:
+        room.turnout.count(call.since, call.window_ms, None)
     if again:
         index, number = place_of(ticket)
         shard = room.shards[index]
@@ -323,16 +334,18 @@ def _end(room: Room, ticket: str) -> None:
     call = room.called.pop(ticket, None)
     if call is not None and call.claiming:
         room.claiming.remove(ticket)
+    elif call is not None:
+        room.turnout.end(call.since, call.window_ms, again=call.again)
     room.active.pop(ticket, None)
     room.missed_once.pop(ticket, None)
     index, number = place_of(ticket)
     room.shards[index].inside.discard(number)
 
 
-def _count_outcomes(room: Room, *, shown: int = 0, missed: int = 0) -> None:
-    room.shown, room.missed = room.shown + shown, room.missed + missed
-    if room.shown + room.missed > OUTCOMES_COUNTED_MAX:
-        room.shown, room.missed = room.shown // 2, room.missed // 2
+def _came(room: Room, call: Call, at: Instant) -> None:
+    room.turnout.end(call.since, call.window_ms, again=call.again)
+    if not call.again:
+        room.turnout.count(call.since, call.window_ms, at)
 
 
 def _close(room: Room) -> None:

@@ -84,6 +84,10 @@ class Row:
     state: str = "waiting"
     until: int = 0
     until_max: int = 0
+    since: int = 0
+    window: int = 1
+    again: bool = False
+    """Called for the second time."""
     missed_once: bool = False
     given_up: bool = False
     """By its line, while it was called: it does not wait again."""
@@ -101,7 +105,9 @@ class Model:
         self.unheard: list[tuple[int, tuple[Any, ...], str]] = []
         self.calls: list[int] = []
         self.claims: list[int] = []
-        self.shown = self.missed = self.owed = self.came = 0
+        self.came_in = [0] * 8
+        """How many came in each stage of their time."""
+        self.missed = self.owed = self.came = 0
         self.waiting_since = 0
         self.drawn = False
         self.called: list[str] = []
@@ -127,7 +133,8 @@ class Model:
         return False
 
     def hear(self, at: int) -> bool:
-        if self.phase in {"scheduled", "closed"} or not self.unheard:
+        closed = self.phase == "closed"
+        if self.phase == "scheduled" or (closed and not self.with_state("active")) or not self.unheard:
             return False
         if not self.with_state("waiting"):
             self.waiting_since = at
@@ -165,13 +172,15 @@ class Model:
                     row.state = after if row.state in before else row.state
                     if those is gone:
                         row.given_up, row.missed_once = True, False
+        if closed:
+            self.close()
         return True
 
     def end(self, at: int) -> bool:
         ended = [row for row in self.with_state("active", "called") if row.until < at]
         for row in ended:
             if row.state == "called":
-                self.count(missed=1)
+                self.count(row, None)
                 again = self.settings.missed == "again" and not row.missed_once and not row.given_up
                 row.state, row.missed_once = ("waiting", True) if again else ("over", row.missed_once)
             else:
@@ -182,7 +191,9 @@ class Model:
         claiming = sorted(self.with_state("claiming"), key=lambda row: row.came)
         if not claiming or not self.may_come_in(at):
             return False
-        self.admit(claiming[0], at)
+        for row in claiming[:1_000]:
+            if self.may_come_in(at):
+                self.admit(row, at)
         return True
 
     def call(self, at: int) -> bool:
@@ -201,20 +212,43 @@ class Model:
                 self.owed = max(self.owed - 100, 0)
             found.append(queues[lane].pop(0))
         for row in found:
-            row.state, row.until = "called", at + self.settings.claim_s * SECOND_MS
+            row.window = self.settings.claim_s * SECOND_MS
+            grain = max(1, row.window // 64)
+            row.state, row.until, row.since = "called", at + row.window, -(-at // grain) * grain
+            row.again = row.missed_once
             self.calls.append(at)
         return bool(found)
 
     # How many
 
-    def no_shows(self) -> int:
-        known = self.shown + self.missed
-        return min(1_000 * self.missed // known, 500) if known >= 20 else 0
+    @staticmethod
+    def ages(row: Row) -> list[int]:
+        """How old a call is at the end of each stage of its time."""
+        return [-(-row.window // parts) for parts in (64, 32, 16, 8, 4, 2)] + [row.window * 3 // 4, row.window]
 
-    def count(self, shown: int = 0, missed: int = 0) -> None:
-        self.shown, self.missed = self.shown + shown, self.missed + missed
-        if self.shown + self.missed > 400:
-            self.shown, self.missed = self.shown // 2, self.missed // 2
+    def comes(self, stage: int) -> int:
+        """Of a thousand who have not come by then, how many do."""
+        if sum(self.came_in) + self.missed < 20:
+            return 1_000
+        later = sum(self.came_in[stage:])
+        return max(20, 1_000 * later // (later + self.missed)) if later + self.missed else 1_000
+
+    def expected(self, at: int) -> int:
+        found = 0
+        for row in self.with_state("called"):
+            stage = sum(age <= at - row.since for age in self.ages(row))
+            found += self.comes(8 if row.again else stage)
+        return found
+
+    def count(self, row: Row, came_at: int | None) -> None:
+        if row.again:
+            return
+        if came_at is None:
+            self.missed += 1
+        else:
+            self.came_in[min(sum(age <= came_at - row.since for age in self.ages(row)), 7)] += 1
+        if sum(self.came_in) + self.missed > 400:
+            self.came_in, self.missed = [one // 2 for one in self.came_in], self.missed // 2
 
     @staticmethod
     def within(instants: list[int], at: int, span_ms: int) -> int:
@@ -227,17 +261,17 @@ class Model:
         return in_time and len(self.with_state("active")) < (wanted.capacity or 100_000)
 
     def callable(self, at: int) -> int:
-        wanted, stay = self.settings, 1_000 - self.no_shows()
+        wanted, comes = self.settings, self.comes(0)
         if self.phase not in {"open", "draining"} or self.with_state("claiming"):
             return 0
         last = max([self.waiting_since, *self.calls])
         if not wanted.straight_through and at < (last // SECOND_MS + 1) * SECOND_MS:
             return 0
         seats = (wanted.capacity or 100_000) - len(self.with_state("active"))
-        free = seats * 1_000 // stay - len(self.with_state("called"))
+        free = (seats * 1_000 - self.expected(at)) // comes
         if wanted.per_minute:
             burst = wanted.burst or max(1, -(-wanted.per_minute // 20))
-            free = min(free, wanted.per_minute * 1_000 // stay - self.within(self.calls, at, MINUTE_MS))
+            free = min(free, wanted.per_minute * 1_000 // max(comes, 500) - self.within(self.calls, at, MINUTE_MS))
             free = min(free, burst - self.within(self.calls, at, SECOND_MS))
         return free
 
@@ -245,7 +279,8 @@ class Model:
         """When something is due by time alone: the first instant behind which it would be done."""
         found = [row.until + 1 for row in self.with_state("active", "called")]
         tenths = [-(-one // 100) * 100 for one in self.calls + self.claims]
-        tries = sorted({one + span for one in tenths for span in (SECOND_MS, MINUTE_MS)} | {
+        falls = {row.since + age for row in self.with_state("called") for age in self.ages(row)}
+        tries = sorted({one + span for one in tenths for span in (SECOND_MS, MINUTE_MS)} | falls | {
             (at // SECOND_MS + 1) * SECOND_MS
         })  # fmt: skip
         waits, claims = self.with_state("waiting"), self.with_state("claiming")
@@ -263,7 +298,6 @@ class Model:
         row.until = at + self.settings.active_s * SECOND_MS
         row.until_max = at + self.settings.active_max_s * SECOND_MS
         self.claims.append(at)
-        self.count(shown=1)
 
     def close(self) -> None:
         self.phase = "closed"
@@ -336,10 +370,12 @@ class Model:
             case _ if row.state != "called":
                 return row.state
             case _ if self.with_state("claiming") or not self.may_come_in(at):
+                self.count(row, at)
                 self.came += 1
                 row.state, row.came = "claiming", self.came
                 return "claiming"
             case _:
+                self.count(row, at)
                 self.admit(row, at)
                 return "active"
 

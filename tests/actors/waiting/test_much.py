@@ -66,6 +66,7 @@ class TestOneStep:
         for ticket, call in list(launch.room.called.items()):
             launch.room.active[ticket] = Seat(NOON, NOON + 60_000, NOON + 60_000, call.place.tag)
         launch.room.called.clear()
+        launch.room.turnout.out.clear()
         launch.room.agenda = sorted((seat.until, ticket) for ticket, seat in launch.room.active.items())
         launch.at = NOON + 60_001
         commits = launch.settle()

@@ -76,7 +76,7 @@ class TestEnding:
             launch = Launch(RoomSettings(capacity=1))
             launch.join_all(["ann", "bob"])
             getattr(launch, end)("ann")
-            assert launch.statuses("ann", "bob") == ["over", "called"] and not launch.room.missed
+            assert launch.statuses("ann", "bob") == ["over", "called"] and not launch.room.turnout.missed
 
     def test_a_closed_room_lets_those_who_are_in_stay(self) -> None:
         """As long as their passes."""
