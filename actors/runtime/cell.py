@@ -200,6 +200,15 @@ class Cell:
         memory = self.memory
         return self.decider.follows is not None and memory is not None and memory.wake() is not None
 
+    @property
+    def has_more_to_hear(self) -> bool:
+        """Whether its last turn had more news than one commit takes in."""
+        heard, memory = self.decider.heard, self.memory
+        if heard is None or memory is None:
+            return False
+        news = self.policy.news
+        return bool(news) and news[-1].sequence > heard(memory.state)
+
     def _is_due(self, memory: Memory, at: Instant) -> bool:
         """Of a kind that follows: whether there is something that it should see to before anything else."""
         news, heard = self.policy.news, self.decider.heard
@@ -290,8 +299,8 @@ class Cell:
                     self._start_over(answers)
                     return turn
                 decided.append(Decided(command_id, envelope.by, envelope.asked_at, facts, reply))
-                in_this_turn[command_id] = reply
                 bytes_left -= len(envelope.body) + len(reply)
+            in_this_turn[command_id] = reply  # without facts too: a copy must not find something left to do
             answers.append((letter, True, reply))
         if not decided:
             turn.answers.extend(answers)

@@ -153,16 +153,17 @@ class Consulting:
         loop = asyncio.get_running_loop()
         all_at = loop.time()
         while True:
+            in_time = True
             try:
                 async with asyncio.timeout_at(all_at):
                     await self._look.wait()
             except TimeoutError:
-                pass  # nobody was in a hurry
+                in_time = False  # nobody was in a hurry
             self._look.clear()
             now = loop.time()
             for name in [name for name, view in self._views.items() if _is_idle(view, now)]:
                 del self._views[name]
-            everyone = now >= all_at
+            everyone = not in_time or now >= all_at  # a loop's timer may come a trifle before its time
             if everyone:
                 all_at = now + CONSULTED_EVERY_MS / 1000
             names = [

@@ -107,6 +107,13 @@ class Following:
         if feed is not None and feed.cell is cell and cell.memory is not None and heard is not None:
             feed.taken_in(heard(cell.memory.state))
 
+    def has_news(self, cell: Cell) -> bool:
+        """Whether something has come that the cell's state, as far as it is known, has not taken in."""
+        feed, memory, heard = self._feeds.get(cell.actor), cell.memory, cell.decider.heard
+        if feed is None or feed.cell is not cell or not feed.news or heard is None:
+            return False
+        return memory is None or feed.news[-1].sequence > heard(memory.state)
+
     def forget(self, actor: str) -> None:
         feed = self._feeds.pop(actor, None)
         if feed is not None:

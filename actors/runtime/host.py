@@ -286,11 +286,13 @@ class Host:
             self._halt(cell, error)
 
     async def _attend(self) -> NoReturn:
-        """Those who have to listen are live, whether anybody asks them anything or not."""
+        """Those who have to listen are live, whether anybody asks them anything or not; and what they could not take in
+        when it came, because the log took nothing, they take in later."""
         while True:
             await asyncio.sleep(bounds.ATTEND_EVERY_MS / 1000)
             for actor in self._timers.listening():
-                if actor not in self.cells:
+                live = self.cells.get(actor)
+                if live is None or (not live.mailbox and self._following.has_news(live)):
                     cell = self.cell_for(actor)
                     if isinstance(cell, Cell):
                         self.queue(cell, self._tick_for(actor))
@@ -457,6 +459,8 @@ class Host:
         self._shelving.changed(cell, asyncio.get_running_loop().time())
         if self._shelving.outgrown(cell):
             self._shelve(cell)
+        if not cell.mailbox and cell.has_more_to_hear:
+            cell.mailbox.append(self._tick_for(cell.actor))
         self._settled(cell)
 
     def _failed(self, draft: Draft, error: LogError) -> None:

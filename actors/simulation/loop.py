@@ -87,6 +87,8 @@ class Timeline:
         self._later: list[tuple[float, int, _Later]] = []
         self._count = 0
         self._cancelled = 0
+        self._stood_still = 0
+        """Callbacks since time last moved: a timer that is due at once, again and again, moves nothing."""
 
     def soon(self, handle: _Soon | _Later) -> None:
         self._ready.append(handle)
@@ -135,7 +137,9 @@ class Timeline:
 
     def _move_on(self) -> None:
         later, ready = self._later, self._ready
-        now = self.now = max(self.now, later[0][0])
+        now = max(self.now, later[0][0])
+        if now > self.now:
+            self.now, self._stood_still = now, 0
         while later and later[0][0] <= now:
             ready.append(heappop(later)[2])
 
@@ -156,9 +160,10 @@ class Timeline:
                 running = home
             steps += 1
             handle.run()
-            if steps > STEPS_AT_ONE_INSTANT_MAX:
-                raise Livelock(f"{steps} callbacks at {self.now}; the next is {ready[0]!r}" if ready else "")
+            if self._stood_still + steps > STEPS_AT_ONE_INSTANT_MAX:
+                raise Livelock(f"{self._stood_still + steps} callbacks at {self.now}; the last was {handle!r}")
         self.steps += steps
+        self._stood_still += steps
 
 
 class VirtualLoop(asyncio.BaseEventLoop):

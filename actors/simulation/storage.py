@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from enum import Enum
 from hashlib import sha256
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 
@@ -197,6 +197,13 @@ class Storage:
             raise LogUnavailable("the read was interrupted")
         yield from recorded
 
+    def breaks_off(self, machine: Machine) -> Literal["", "before", "after"]:
+        """Whether a follower is cut off at this step."""
+        if self.weather.read_failed and self._dice.random() < self.weather.read_failed:
+            self._trace.fault("follow_interrupted", where=machine.name)
+            return self._dice.choice(("before", "after"))
+        return ""
+
     # The shelf
 
     async def put(self, machine: Machine, name: str, data: bytes) -> bool:
@@ -324,11 +331,21 @@ class MachineLog:
             yield one
 
     async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
-        async for step in self._storage.log.follow(after, under):
-            await self._machine.pause(self._storage.hop_s(0.0, "", self._machine))
-            while self._storage.down or self._machine.cut:
-                await self._machine.pause(FOLLOW_AGAIN_S)
+        """Each step takes its time, as an answer to a read does, and none overtakes another. Now and then it breaks
+        off, before or after a step, as when a connection is lost; then it is the follower's to go on from where it is.
+        """
+        storage, machine = self._storage, self._machine
+        await machine.call_begins(storage.weather.call_stalls)
+        async for step in storage.log.follow(after, under):
+            await machine.pause(storage.hop_s(storage.weather.read_slow, "follow_slow", machine))
+            while storage.down or machine.cut:
+                await machine.pause(FOLLOW_AGAIN_S)
+            breaks = storage.breaks_off(machine)
+            if breaks == "before":
+                raise LogUnavailable("the log was followed no further")
             yield step
+            if breaks:
+                raise LogUnavailable("the log was followed no further")
 
     async def actors_under(self, name: str) -> list[str]:
         return await self._storage.ask(self._machine, lambda: self._storage.log.actors_under(name))

@@ -57,7 +57,7 @@ def _of_actor(history: History, actor: str, question: type[Command], answer: Cal
     told: list[tuple[float, int]] = []
     """When somebody was told of the actor, and as of which of its commits at least."""
     for call in history.answered():
-        if call.id in history.actors_of:
+        if call.id in history.actors_of and not history.was_silent(call):
             told.extend(
                 (call.answered_at, found[0][0].sequence)
                 for asked, _ in call.parts

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from actors.decider import AnyDecider
 from actors.simulation.record import Standing
 from events.clock import Instant

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.decider import Leases
 from actors.simulation.clock import START
 from events.names import kind_of
 from tests.laws.history import History
@@ -28,10 +27,11 @@ def breaches(history: History) -> Iterator[str]:
             yield f"{call.parts[0][0]} did not accept {call.parts[0][1]}: {call.outcome} {call.code} {call.reply}"
     if record.quiet_at <= START:
         return
-    fresh = Leases(since=record.quiet_at)
     for actor in history.of_actor:
         wake = None
         decider = history.kinds[kind_of(actor)]
+        fresh = decider.leasing()
+        fresh.since = record.quiet_at
         for stage in history.fold(actor):
             if stage.sequence <= record.quiet_sequence:
                 wake = decider.leased(stage.state, fresh) if decider.leased else decider.wake(stage.state)

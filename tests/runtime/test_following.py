@@ -66,6 +66,16 @@ class TestHearing:
             assert await heard(house, "demo.ear.a", 11) == [f"w{number}" for number in range(11)]
             assert max(len(fact.words) for fact in await house.facts("demo.ear.a") if isinstance(fact, Noticed)) == 3
 
+    async def test_what_one_commit_does_not_take_in_goes_into_the_next(self) -> None:
+        """However much has been said before, and though nobody says anything any more or asks."""
+        async with open_house(KINDS) as house:
+            await house.host()
+            sender = await house.sender()
+            for number in range(100):
+                await house.commit("demo.voice.a.x", Said(f"w{number}"), command_id=f"c{number}")
+            accepted(await sender.send("demo.ear.a", OpenUp()))
+            assert await heard(house, "demo.ear.a", 100) == [f"w{number}" for number in range(100)]
+
     async def test_who_listens_is_live_on_another_host_without_being_asked(self) -> None:
         """Its host is gone, and somebody speaks: whoever has taken over listens, from where the log says."""
         async with open_house(KINDS) as house:

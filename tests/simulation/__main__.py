@@ -3,7 +3,7 @@
 python -m tests.simulation --seeds 1000           the first thousand, and how often each fault occurred
 python -m tests.simulation --seeds 500 --from 20000 --jobs 2
 python -m tests.simulation --seed 4711            one run, with its trace
-python -m tests.simulation --traffic booking      of one kind of traffic; the bank's and bookings, unless said
+python -m tests.simulation --traffic booking      of one kind of traffic; of each in turn, unless said
 python -m tests.simulation --mutant no-fence      until the planted bug is found
 """
 

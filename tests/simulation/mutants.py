@@ -1,7 +1,8 @@
-"""Planted bugs. Each takes one precaution of the runtime, or of the booking rules, away, from outside, while its runs
-last.
+"""Planted bugs. Each takes one precaution of the runtime, or of the rules of booking or waiting, away, from outside,
+while its runs last.
 
-A simulation that finds nothing proves nothing by that: these say what it would find.
+A simulation that finds nothing proves nothing by that: these say what it would find. They are in one module because it
+is a list, of which each is read by itself.
 """
 
 from __future__ import annotations
@@ -18,20 +19,26 @@ from actors.booking import changing, holding, part, quota, series, space, taking
 from actors.booking import day as day_module
 from actors.booking.claims import Day, Hold, Taken
 from actors.booking.part import Answer
-from actors.decider import Decision, Refusal
+from actors.decider import Decision, News, Refusal
 from actors.runtime import host as host_module
 from actors.runtime import memory as memory_module
 from actors.runtime.cell import Cell, Draft, Phase, Turn
+from actors.runtime.following import _Feed
 from actors.runtime.host import Host
 from actors.runtime.loading import Loading
 from actors.runtime.memory import Memory
 from actors.runtime.timers import Timers
 from actors.runtime.transactions import Transactions
 from actors.simulation.storage import MachineLog
+from actors.waiting import admission, hearing, standing
+from actors.waiting import room as room_module
+from actors.waiting.queue import Place, Queue, Shard, next_in_turn
+from actors.waiting.standing import Room
 from events.clock import Instant
 from events.day import DayFact, SlotsFreed
 from events.log import Entry, Recorded
 from events.memory.log import MemoryLog
+from events.room import Heard
 from tests.simulation.runs import Damage
 
 
@@ -283,9 +290,118 @@ def _limits_unheeded() -> AbstractContextManager[None]:
     return _replacing((quota, "_full", lambda *_, **__: None))()
 
 
+# Of waiting rooms
+
+
+def _shard_order() -> AbstractContextManager[None]:
+    """A lane goes shard by shard, each in the order of its own commits."""
+    append = Queue.append
+
+    def sorted_in(lane: Queue, shard: int, first: int, count: int, tags: str) -> None:
+        append(lane, shard, first, count, tags)
+        waiting = [lane._at(index) for index in range(lane.taken, lane.length)]
+        del lane.tickets[4 * lane.taken :], lane.tags[8 * lane.taken :]
+        for place in sorted(waiting, key=lambda one: standing.place_of(one.ticket)):
+            append(lane, *standing.place_of(place.ticket), 1, place.tag)
+
+    return _replacing((Queue, "append", sorted_in))()
+
+
+def _exit_keeps_seat() -> AbstractContextManager[None]:
+    """A seat is free when its pass expires, and not when its bearer goes."""
+
+    class Never:
+        __match_args__ = ("ticket",)
+
+    return _replacing((standing, "TicketExited", Never))()
+
+
+def _missed_active_for_ever() -> AbstractContextManager[None]:
+    """Whoever was called counts as being in, though they never came."""
+    miss = standing._miss
+
+    def generous(room: Room, ticket: str, *, again: bool) -> None:
+        miss(room, ticket, again=again)
+        room.active[f"{ticket}, missed"] = standing.Seat(0, room_module.ALWAYS, room_module.ALWAYS, "")
+
+    return _replacing((standing, "_miss", generous))()
+
+
+def _newcomers_first() -> AbstractContextManager[None]:
+    """When there are more seats than before, those who came last are called first."""
+    callable_now, in_turn, call = admission.callable_now, next_in_turn, standing._call
+    seats: dict[str, int] = {}
+    grown: list[bool] = []
+
+    def noticing(room: Room, at: Instant) -> int:
+        grown[:] = [room.seats > seats.get(room.id, room.seats)]
+        seats[room.id] = room.seats
+        return callable_now(room, at)
+
+    def newest(queues: Mapping[str, Queue], shards: Sequence[Shard], *rest: Any) -> tuple[list[Any], int]:
+        called, owed = in_turn(queues, shards, *rest)
+        if any(grown):
+            last = {lane: list(one.upcoming(shards))[::-1] for lane, one in queues.items()}
+            called = [(lane, last[lane].pop(0)) for lane, _ in called]
+        return called, owed
+
+    def anybody(room: Room, lane: str, tickets: tuple[str, ...], until: Instant, at: Instant) -> None:
+        for ticket in tickets:
+            one, passed = room.queues[lane], list[Place]()
+            while (place := one.take(room.shards)).ticket != ticket:
+                passed.append(place)
+            for again in (*passed, msgspec.structs.replace(place, place=-1)):
+                one.put_back(again)
+            call(room, lane, (ticket,), until, at)
+
+    return _replacing(
+        (room_module, "callable_now", noticing), (room_module, "next_in_turn", newest), (standing, "_call", anybody)
+    )()
+
+
+def _heard_twice() -> AbstractContextManager[None]:
+    """What a line said last is delivered once more along with the next, and nobody looks whether it is known."""
+    hear, take_in = hearing.hear, standing._hear
+
+    def again(feed: _Feed, through: int) -> None:
+        while len(feed.news) > 1 and feed.news[1].sequence <= through:
+            feed.facts -= len(feed.news.popleft().facts)
+        feed.room.set()
+
+    def all_of_it(news: Sequence[News], after: int, *, heads: bool) -> tuple[Heard, ...]:
+        return hear(news, 0, heads=heads)
+
+    def careless(room: Room, heard: Heard) -> None:
+        shard = room.shards[heard.shard]
+        shard.heard = min(shard.heard, heard.sequence - 1)
+        take_in(room, msgspec.structs.replace(heard, first=shard.count) if heard.tags else heard)
+
+    return _replacing(
+        (_Feed, "taken_in", again), (room_module, "hear", all_of_it), (standing, "_hear", careless)
+    )()  # fmt: skip
+
+
+def _claims_unbounded() -> AbstractContextManager[None]:
+    """Whoever was called comes in, whether there is a seat or not."""
+    entries_now = admission.entries_now
+
+    def generous(room: Room, at: Instant) -> int:
+        settings = msgspec.structs.replace(room.settings, capacity=0)
+        return entries_now(msgspec.structs.replace(room, settings=settings), at)
+
+    return _replacing((room_module, "entries_now", generous))()
+
+
+def _rate_forgotten() -> AbstractContextManager[None]:
+    """Whoever was called comes in as soon as there is a seat, however many came within the minute."""
+    return _replacing((room_module, "entries_now", lambda room, _at: room.seats - len(room.active)))()
+
+
 _ONE_WRITER: Final = ("law 6, one writer wins", "law 10, chained")
 _ONCE: Final = ("law 7, once",)
 _NO_DOUBLE: Final = ("law 1, no double booking",)
+_FIRST_COME: Final = ("law 3, first come",)
+_NOT_OVER: Final = ("law 4, never over-admitted",)
 
 MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-fence": Mutant(_no_fence, _ONE_WRITER),
@@ -313,4 +429,11 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "limits-unheeded": Mutant(_limits_unheeded, ("limits hold",), traffic="booking"),
     "nobody-missing": Mutant(_nobody_missing, ("law 2, bookings are whole",), traffic="booking"),
     "heartbeats-unheard": Mutant(_heartbeats_unheard, ("holds stand",), ("read_slow",), traffic="booking"),
+    "shard-order": Mutant(_shard_order, _FIRST_COME, traffic="launch"),
+    "newcomers-first": Mutant(_newcomers_first, _FIRST_COME, traffic="launch"),
+    "heard-twice": Mutant(_heard_twice, _FIRST_COME, traffic="launch"),
+    "claims-unbounded": Mutant(_claims_unbounded, _NOT_OVER, traffic="launch"),
+    "rate-forgotten": Mutant(_rate_forgotten, _NOT_OVER, traffic="launch"),
+    "exit-keeps-seat": Mutant(_exit_keeps_seat, (*_NOT_OVER, "the line moves"), traffic="launch"),
+    "missed-active-for-ever": Mutant(_missed_active_for_ever, ("the line moves",), traffic="launch"),
 }

@@ -13,6 +13,7 @@ from actors.simulation.world import simulate
 from tests.laws.domain import Domain
 from tests.laws.judge import Breach, breaches
 from tests.simulation.booking_traffic import BookingTraffic
+from tests.simulation.launch_traffic import LaunchTraffic
 from tests.simulation.traffic import BankTraffic
 
 
@@ -23,11 +24,15 @@ class Judged(Traffic, Protocol):
     def domain(self) -> Domain: ...
 
     def surroundings(self) -> AbstractContextManager[None]:
-        """What is otherwise than in production while its run lasts."""
+        """What is otherwise than in production while its run lasts, and while it is judged."""
         ...
 
 
-TRAFFICS: Final[Mapping[str, Callable[[int], Judged]]] = {"bank": BankTraffic, "booking": BookingTraffic}
+TRAFFICS: Final[Mapping[str, Callable[[int], Judged]]] = {
+    "bank": BankTraffic,
+    "booking": BookingTraffic,
+    "launch": LaunchTraffic,
+}
 
 Damage = Callable[[], AbstractContextManager[None]]
 """What a mutant does to the code while its runs last."""
@@ -45,9 +50,11 @@ class Verdict(NamedTuple):
 
 def judged(seed: int, damage: Damage = UNHARMED, focus: Collection[str] = (), traffic: str = "bank") -> Verdict:
     asking = TRAFFICS[traffic](seed)
-    with damage(), asking.surroundings():
-        record, trace = simulate(seed, asking, focus)
-    return Verdict(seed, traffic, breaches(record, asking.domain), record, trace)
+    with asking.surroundings():
+        with damage():
+            record, trace = simulate(seed, asking, focus)
+        found = breaches(record, asking.domain)
+    return Verdict(seed, traffic, found, record, trace)
 
 
 def broken(seeds: Iterable[int], damage: Damage, focus: Collection[str], traffic: str = "bank") -> Iterator[Verdict]:

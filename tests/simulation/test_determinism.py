@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.simulation.runs import judged
 
-RUNS = ((3, "bank"), (17, "bank"), (58, "bank"), (3, "booking"), (17, "booking"))
+RUNS = ((3, "bank"), (17, "bank"), (58, "bank"), (3, "booking"), (17, "booking"), (3, "launch"), (32, "launch"))
 ROOT = Path(__file__).parents[2]
 
 PRINT_DIGESTS = """
