@@ -36,6 +36,7 @@ from actors.waiting.hearing import hear
 from actors.waiting.lifecycle import LISTENS, ROOM, Step
 from actors.waiting.queue import next_in_turn
 from actors.waiting.settings import unfit, unfit_change
+from actors.waiting.showing import shown, shown_ticket, status_of
 from actors.waiting.standing import Call, Room, Seat, ends, evolve, may_go_again
 from events.clock import Instant
 from events.commit import GENESIS
@@ -119,7 +120,7 @@ def decide(room: Room, command: RoomCommand | Tick, at: Instant, by: Followed) -
             return Decision(reply=shown(room))
         case ShowTicket(ticket):
             name = _name(room, ticket)
-            return name if isinstance(name, Refusal) else Decision(reply=_shown_ticket(room, name))
+            return name if isinstance(name, Refusal) else Decision(reply=shown_ticket(room, name))
         case _:
             return _step(room, STEPS[type(command)])
 
@@ -274,7 +275,7 @@ def _theirs(room: Room, id: str, key: str, at: Instant) -> tuple[str, Call | Sea
         return name
     found: Call | Seat | None = room.active.get(name) or room.called.get(name)
     if found is None:
-        if _status(room, name) in {"waiting", "absent"}:
+        if status_of(room, name) in {"waiting", "absent"}:
             return Refusal("not_called", f"{id!r} has not been called yet", "late")
         return Refusal("ticket_over", f"{id!r} is over", "late")
     tag = found.tag if isinstance(found, Seat) else found.place.tag
@@ -325,38 +326,6 @@ def _pass_of(room: Room, id: str, key: str, since: Instant, until: Instant, unti
         "ticket": id, "status": "active", "room": room.id, "session": session_of(key),
         "since": since, "until": until, "until_max": until_max,
     }  # fmt: skip
-
-
-# What it looks like
-
-
-def shown(room: Room) -> dict[str, Any]:
-    return {
-        "room": room.id, "phase": room.phase, "settings": room.settings, "drawn": room.drawn,
-        "commitment": room.commitment,
-        "joined": sum(shard.count for shard in room.shards),
-        "waiting": dict(room.waiting),
-        "absent": sum(len(shard.absent - shard.served) for shard in room.shards),
-        "called": len(room.called), "claiming": len(room.claiming), "active": len(room.active),
-    }  # fmt: skip
-
-
-def _status(room: Room, name: str) -> str:
-    shard_of_it, _, number_of_it = name.partition(".")
-    shard, number = room.shards[int(shard_of_it)], int(number_of_it)
-    if name in room.active:
-        return "active"
-    if name in room.called:
-        return "claiming" if room.called[name].claiming else "called"
-    if number in shard.gone or number in shard.served:
-        return "over"
-    return "absent" if number in shard.absent else "waiting"
-
-
-def _shown_ticket(room: Room, name: str) -> dict[str, Any]:
-    seat, call = room.active.get(name), room.called.get(name)
-    until = seat.until if seat else call.until if call and not call.claiming else None
-    return {"ticket": f"{room.id}.{name}", "status": _status(room, name), "until": until}
 
 
 # When to look again

@@ -25,7 +25,7 @@ from actors.runtime.limits import HostLimits
 from actors.simulation import sizes
 from actors.simulation.clock import START
 from actors.simulation.record import Part
-from actors.waiting import admission, hearing, limits, queue, turnout
+from actors.waiting import admission, hearing, limits, queue, showing, turnout
 from actors.waiting import line as line_module
 from actors.waiting import room as room_module
 from actors.waiting.commands import (
@@ -78,7 +78,7 @@ LAUNCH: Final = Domain(
         "law 4, never over-admitted": law_04_never_over_admitted.breaches,
         "the line moves": line_moves.breaches,
         "answers are true": answering(
-            {"line": {ShowLine: line_module.shown}, "room": {ShowRoom: room_module.shown}}
+            {"line": {ShowLine: line_module.shown}, "room": {ShowRoom: showing.shown}}
         ),
     },
 )  # fmt: skip

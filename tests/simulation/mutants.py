@@ -1,8 +1,8 @@
 """Planted bugs. Each takes one precaution of the runtime, or of the rules of booking or waiting, away, from outside,
 while its runs last.
 
-A simulation that finds nothing proves nothing by that: these say what it would find. They are in one module because it
-is a list, of which each is read by itself.
+A simulation that finds nothing proves nothing by that: these say what it would find. It is whole in one module because
+it is a list, of which each is read by itself.
 """
 
 from __future__ import annotations
