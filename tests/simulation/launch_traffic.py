@@ -27,7 +27,6 @@ from actors.simulation.clock import START
 from actors.simulation.record import Part
 from actors.waiting import admission, hearing, limits, queue, showing, turnout
 from actors.waiting import line as line_module
-from actors.waiting import room as room_module
 from actors.waiting.commands import (
     Claim,
     CloseRoom,
