@@ -131,6 +131,8 @@ class Followed:
     the last one that its state has taken in. The policy of kinds that `follow`."""
 
     news: tuple[News, ...] = ()
+    caught_up: bool = True
+    """Whether everything has come that stood in the log when this host began to listen."""
 
 
 def never(_state: Any) -> Instant | None:

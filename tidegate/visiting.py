@@ -194,7 +194,13 @@ async def stay(
             except Refused as refused:
                 if refused.refusal.fault != "busy":
                     raise
-                continue  # nobody answers at the moment; the place is none the worse for it
+                if loop.time() >= beat_at:  # nobody tells how it stands at the moment; the line and the room know
+                    beat_at = loop.time() + beat_s
+                    await _beat(asking, ticket, key)
+                    if (seat := await _claimed(asking, ticket, key)) is not None:
+                        return seat
+                await asyncio.sleep(LOOK_EVERY_S)
+                continue
             sequence = max(sequence, seen.sequence)
             told(seen)
             if seen.state in OVER:

@@ -135,21 +135,42 @@ class Turn:
     """What came of a turn: answers that can go at once, repeats to look up, and perhaps a draft that the rest waits
     for."""
 
-    __slots__ = ("answers", "draft", "repeats")
+    __slots__ = ("answers", "draft", "failed", "repeats")
 
     def __init__(self) -> None:
         self.answers: list[AnswerBody] = []
         self.repeats: list[tuple[Letter, int]] = []
         self.draft: Draft | None = None
+        self.failed: Exception | None = None
+        """What went wrong with what the actor had to do by itself, and would again."""
 
 
 class Cell:
     """One live actor of a host: its mailbox, its phase, and what is remembered of it."""
 
     __slots__ = (
-        "actor", "bytes_since_snapshot", "consults", "decider", "doubtful", "era", "halted_by", "leases", "leases_era",
-        "mailbox", "memory", "partition", "phase", "policy", "queued", "snapshot_bytes", "tick", "turn_commands_max",
-        "turn_commands_now", "unsaved", "used_at",
+        "actor",
+        "bytes_since_snapshot",
+        "consults",
+        "decider",
+        "doubtful",
+        "era",
+        "failures",
+        "halted_by",
+        "leases",
+        "leases_era",
+        "mailbox",
+        "memory",
+        "partition",
+        "phase",
+        "policy",
+        "queued",
+        "snapshot_bytes",
+        "tick",
+        "turn_commands_max",
+        "turn_commands_now",
+        "unsaved",
+        "used_at",
     )  # fmt: skip
 
     def __init__(self, actor: str, decider: AnyDecider, partition: int, turn_commands_max: int) -> None:
@@ -163,6 +184,8 @@ class Cell:
         """In which era of the host the leases were begun; in another, heartbeats may have gone elsewhere."""
         self.tick: Callable[[], Letter] | None = None
         """For a kind that follows others: makes a Tick of the host's own, to do what is due in between."""
+        self.failures = 0
+        """How often in a row what it has to do by itself could not be done."""
         self.partition = partition
         self.phase = Phase.COLD
         self.era = 0
@@ -211,12 +234,12 @@ class Cell:
 
     def _is_due(self, memory: Memory, at: Instant) -> bool:
         """Of a kind that follows: whether there is something that it should see to before anything else."""
+        wake = memory.wake()
+        if wake is None:
+            return False  # it does not listen
         news, heard = self.policy.news, self.decider.heard
         assert heard is not None
-        if news and news[-1].sequence > heard(memory.state):
-            return True
-        wake = memory.wake()
-        return wake is not None and wake <= at
+        return wake <= at or bool(news and news[-1].sequence > heard(memory.state))
 
     def doubt(self) -> None:
         """Forget everything: what is true must be read from the log."""
@@ -250,16 +273,22 @@ class Cell:
         bytes_left = ground.LOG_MESSAGE_BYTES_MAX // 4
         left = self.turn_commands_now
         tick = self.tick
+        due: Letter | None = None
+        """The Tick that this turn does by itself. Others that wait are only there to make it begin."""
         if tick is not None and self._is_due(memory, at):
-            mailbox.appendleft(tick())
+            due = tick()
+            mailbox.appendleft(due)
             left += 1
         while True:
             if not (mailbox and left > 0 and bytes_left > 0):
                 if tick is None or not self._is_due(memory, at):
                     break
-                mailbox.appendleft(tick())
+                due = tick()
+                mailbox.appendleft(due)
                 left, bytes_left, tick = 1, 1, None
             letter = mailbox.popleft()
+            if self.tick is not None and isinstance(letter, Letter) and not letter.reply and letter is not due:
+                continue
             if isinstance(letter, Request):
                 if decided:
                     mailbox.appendleft(letter)
@@ -293,9 +322,10 @@ class Cell:
                     self._evolve(memory, facts, at)
                     if self.tick is not None and not letter.reply:
                         facts += self._what_else_is_due(memory, envelope, at, clock_now)
-                except Exception:  # a bug in a decider, which leaves the state half changed: start over from the log
+                except Exception as bug:  # in a decider, which leaves the state half changed: start over from the log
                     log.exception("evolve_failed", actor=self.actor, command=envelope.id)
                     turn.answers.append((letter, False, _OUR_BUG))
+                    turn.failed = bug if letter is due else None
                     self._start_over(answers)
                     return turn
                 decided.append(Decided(command_id, envelope.by, envelope.asked_at, facts, reply))
@@ -335,13 +365,16 @@ class Cell:
         for letter, _, _ in answers:
             if not letter.reply:  # a Tick of ours: what it did, if it did, may be forgotten before it is decided again
                 letter.envelope = _anew(letter.envelope)
-        self.mailbox.extendleft(letter for letter, _, _ in reversed(answers))
+        again = [letter for letter, _, _ in answers if letter.reply or self.tick is None]
+        if len(again) < len(answers) and not self.mailbox:
+            again.append(answers[-1][0] if not answers[-1][0].reply else answers[0][0])  # so that another turn begins
+        self.mailbox.extendleft(reversed(again))
         self.doubt()
 
     def _shrink(self, turn: Turn, answers: list[AnswerBody], decided: list[Decided[Any]], refusal: msgspec.Raw) -> None:
         """There can't be a commit of all of these: fewer commands a turn, or the refusal for the one that is left."""
         if len(decided) > 1:
-            self.turn_commands_now = len(decided) // 2
+            self.turn_commands_now = max(1, min(self.turn_commands_now, len(decided)) // 2)
         else:
             culprit = decided[0].id
             turn.answers.extend((letter, False, refusal) for letter, _, _ in answers if letter.envelope.id == culprit)
@@ -444,6 +477,7 @@ class Cell:
                 self._evolve(memory, one.facts, draft.at)
         memory.stand(sequence, draft.head, draft.at, draft.decided)
         self.phase = Phase.READY
+        self.failures = 0
         self.unsaved += 1
         self.bytes_since_snapshot += len(draft.entry.body)
         if self.turn_commands_now < self.turn_commands_max:

@@ -37,6 +37,7 @@ NEWS_EVERY_MS: Final = 20
 """Who has just been told of news is told of more after so long: meanwhile they gather."""
 
 _NO_NEWS: Final = Followed()
+_NOTHING_YET: Final = Followed(caught_up=False)
 
 
 class _Feed:
@@ -47,6 +48,8 @@ class _Feed:
         self.after: Final = after
         """Everything from behind here is in `news`, or was taken in."""
         self.through = after
+        self.end_at_first: int | None = None
+        """Where those who are followed stood when this feed began; None while nobody knows."""
         self.news: Final[deque[News]] = deque()
         self.facts = 0
         self.room = asyncio.Event()
@@ -59,6 +62,10 @@ class _Feed:
             self.facts -= len(self.news.popleft().facts)
         if self.facts < NEWS_FACTS_MAX:
             self.room.set()
+
+    @property
+    def caught_up(self) -> bool:
+        return self.end_at_first is not None and self.through >= self.end_at_first
 
     def end(self) -> None:
         if self.task is not None:
@@ -99,7 +106,9 @@ class Following:
             feed = self._feeds[cell.actor] = _Feed(cell, through)
             feed.task = self._tasks.start(self._run(feed))
         feed.taken_in(through)
-        return Followed(tuple(feed.news)) if feed.news else _NO_NEWS
+        if not feed.news:
+            return _NO_NEWS if feed.caught_up else _NOTHING_YET
+        return Followed(tuple(feed.news), feed.caught_up)
 
     def landed(self, cell: Cell) -> None:
         """A commit of the cell stands: what it took in is not kept any longer."""
@@ -128,6 +137,17 @@ class Following:
         assert cell.decider.follows is not None
         under = cell.decider.follows(cell.actor)
         while True:
+            try:
+                if feed.end_at_first is None:
+                    feed.end_at_first = await self._end_of(under)
+                    self._tell_soon(feed)
+            except LogHalted as halt:
+                self._halted(cell, halt)
+                return
+            except LogError as error:
+                log.warning("log_out_of_reach", code=error.code, detail=str(error), follower=cell.actor)
+                await asyncio.sleep(self._retry_s)
+                continue
             steps = cast("AsyncGenerator[Step, None]", self._events.follow(feed.through, under))
             try:
                 async for step in steps:
@@ -141,6 +161,11 @@ class Following:
             finally:
                 await steps.aclose()
             await asyncio.sleep(self._retry_s)
+
+    async def _end_of(self, under: str) -> int:
+        """Where the last commit of those stands who are followed."""
+        last = await self._events.last_of(await self._events.actors_under(under))
+        return max((recorded.sequence for recorded in last.values()), default=0)
 
     async def _take(self, feed: _Feed, recorded: Recorded) -> None:
         try:

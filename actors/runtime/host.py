@@ -373,6 +373,8 @@ class Host:
                 self.tasks.start(self._answer_again(cell, turn.repeats))
             if turn.draft is not None:
                 drafts.append(turn.draft)
+            elif turn.failed is not None:
+                self._stumbled(cell, turn.failed)
             else:
                 self._go_on(cell)
         return drafts
@@ -488,6 +490,14 @@ class Host:
                 self._rest(cell)
                 return
         self._settled(cell)
+
+    def _stumbled(self, cell: Cell, bug: Exception) -> None:
+        """What it has to do before anything else cannot be done: not again at once, and not for ever."""
+        cell.failures += 1
+        if cell.failures < bounds.STUMBLES_MAX:
+            self._rest(cell)
+        else:
+            self._halt(cell, bug)
 
     def _doubt(self, cell: Cell, draft: Draft) -> None:
         cell.doubts(draft, asyncio.get_running_loop().time() + ground.APPEND_TIMEOUT_MS / 1000)

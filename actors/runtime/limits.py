@@ -35,6 +35,8 @@ HELLO_MS: Final = 100
 DUE_AGAIN_MAX: Final = 2
 """So often a Tick of an actor that follows others goes on with what its last step has led to, in one commit. Each step
 of such an actor is bounded, so that all of them fit (`actors.waiting.limits`)."""
+STUMBLES_MAX: Final = 5
+"""So often is tried what an actor that follows others has to do by itself, and that ends in a bug. Then it halts."""
 ATTEND_EVERY_MS: Final = 500
 """How often a host looks whether those who have to listen are live."""
 

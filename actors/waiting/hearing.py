@@ -38,7 +38,9 @@ def _bytes_of(said: Heard) -> int:
 
 def _said(news: News, *, with_head: bool) -> Heard:
     named = news.actor.rpartition(".")[2]
-    shard = int(named) if named.isdigit() and named == str(int(named)) else -1  # a line that is no shard says nothing
+    shard = (
+        int(named) if named.isascii() and named.isdigit() and named == str(int(named)) else -1
+    )  # a line that is no shard says nothing
     head = news.head if with_head else ""
     if all(type(fact) is Joined for fact in news.facts):  # as nearly always, and then it has to be quick
         first, tags, lanes = _joined(news.facts)

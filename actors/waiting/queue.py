@@ -162,29 +162,33 @@ def _stands(shards: Sequence[Shard], ticket: str) -> bool:
 
 
 def next_in_turn(
-    queues: Mapping[str, Queue], shards: Sequence[Shard], lanes: Sequence[str], owed: int, share: int, wanted: int
+    queues: Mapping[str, Queue],
+    shards: Sequence[Shard],
+    waiting: Mapping[str, int],
+    lanes: Sequence[str],
+    owed: int,
+    share: int,
+    wanted: int,
 ) -> tuple[list[tuple[str, Place]], int]:
     """Whom to call, in order, each with their lane; and what is owed to the last lane afterwards, in hundredths.
 
     Lanes go in their order. The last one, the ordinary lane, is owed its share of every call while somebody waits
-    there; when a whole call is owed, it is given.
+    there; when a whole call is owed, it is given. How many wait is known, so nobody is looked for who is not called.
     """
-    upcoming = {lane: queues[lane].upcoming(shards) for lane in lanes if lane in queues}
-    first: dict[str, Place | None] = {lane: next(rest, None) for lane, rest in upcoming.items()}
+    left = {lane: waiting.get(lane, 0) for lane in lanes}
+    upcoming = {lane: queues[lane].upcoming(shards) for lane in lanes if left[lane] > 0}
     ordinary = lanes[-1]
     called: list[tuple[str, Place]] = []
     while len(called) < wanted:
-        if first.get(ordinary) is not None:
+        if left[ordinary] > 0:
             owed += share
-        lane = next((one for one in lanes if first.get(one) is not None), None)
+        lane = next((one for one in lanes if left[one] > 0), None)
         if lane is None:
             break
-        if owed >= 100 and first.get(ordinary) is not None:
+        if owed >= 100 and left[ordinary] > 0:
             lane = ordinary
         if lane == ordinary:
             owed = max(owed - 100, 0)
-        place = first[lane]
-        assert place is not None
-        called.append((lane, place))
-        first[lane] = next(upcoming[lane], None)
+        called.append((lane, next(upcoming[lane])))
+        left[lane] -= 1
     return called, owed

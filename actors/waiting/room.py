@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
-from actors.decider import Decider, Decision, Followed, Refusal, Tick
+from actors.decider import CONSULTED_BY_ALL_AFTER_MS, Decider, Decision, Followed, Refusal, Tick
 from actors.waiting import limits
 from actors.waiting.admission import callable_now, entries_now, next_call_at, next_entry_at
 from actors.waiting.commands import (
@@ -174,7 +174,7 @@ def _draw(room: Room, command: Draw, by: Followed) -> Answer:
         return Refusal("bad_secret", "the secret or the beacon cannot be written in UTF-8")
     if commitment != room.commitment:
         return Refusal("wrong_secret", "that is not the secret whose hash was committed")
-    if by.news and by.news[-1].sequence > room.heard:
+    if not by.caught_up or (by.news and by.news[-1].sequence > room.heard):
         return Refusal("still_hearing", "not everybody who has joined was heard of yet", "busy", 50)
     counts = {lane: queue.length for lane, queue in room.queues.items()}
     return Decision((Drawn(secret, beacon, seed, heads, room.heard, counts),), {"seed": seed, "drawn": counts})
@@ -211,7 +211,19 @@ def _by_the_clock(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]
     begins = settings.pre_queue_at is not None and settings.pre_queue_at <= at
     if room.phase == "scheduled" and begins:
         return (PhaseEntered("pre_queue"),)
-    return (PhaseEntered("closed"),) if room.phase == "draining" and room.is_empty else ()
+    return ()
+
+
+def _drained(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
+    """Nobody is left, and nobody can have joined of whom this room has not heard."""
+    if room.phase == "draining" and room.is_empty and by.caught_up and at >= _drained_at(room):
+        return (PhaseEntered("closed"),)
+    return ()
+
+
+def _drained_at(room: Room) -> Instant:
+    """From then on no line lets anybody join by what was before."""
+    return room.entered_at + CONSULTED_BY_ALL_AFTER_MS
 
 
 def _over(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
@@ -239,7 +251,7 @@ def _call(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
     if wanted <= 0:
         return ()
     share = room.settings.ordinary_share
-    called, owed = next_in_turn(room.queues, room.shards, room.lanes, room.owed, share, wanted)
+    called, owed = next_in_turn(room.queues, room.shards, room.waiting, room.lanes, room.owed, share, wanted)
     until = at + room.settings.claim_s * 1_000
     by_lane = groupby(sorted(called, key=lambda one: one[0]), key=lambda one: one[0])
     return tuple(TicketsCalled(lane, tuple(place.ticket for _, place in some), until, owed) for lane, some in by_lane)
@@ -251,6 +263,7 @@ _STEPS: Final[tuple[Callable[[Room, Instant, Followed], tuple[RoomFact, ...]], .
     _over,
     _let_in,
     _call,
+    _drained,
 )
 
 
@@ -342,7 +355,7 @@ def wake(room: Room) -> Instant | None:
         if phase in ("scheduled", "pre_queue") and not _awaits_draw(room):
             wanted.append(settings.opens_at)
         if phase == "draining" and room.is_empty:
-            wanted.append(0)
+            wanted.append(_drained_at(room))
     if _listens(room):
         wanted.append(ALWAYS)
     return min((instant for instant in wanted if instant is not None), default=None)

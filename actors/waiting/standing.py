@@ -71,6 +71,8 @@ class Room(msgspec.Struct):
     exists: bool = False
     settings: RoomSettings = RoomSettings()
     phase: Phase = "scheduled"
+    entered_at: Instant = 0
+    """When it entered that."""
     commitment: str = ""
     drawn: bool = False
     heard: int = 0
@@ -113,7 +115,7 @@ class Room(msgspec.Struct):
 
     @property
     def somebody_waits(self) -> bool:
-        return any(self.waiting.values())
+        return any(count > 0 for count in self.waiting.values())
 
     @property
     def is_empty(self) -> bool:
@@ -203,7 +205,7 @@ def evolve(room: Room, fact: RoomFact, at: Instant) -> Room:
         case SecretCommitted(commitment):
             room.commitment = commitment
         case PhaseEntered(phase):
-            room.phase = phase
+            room.phase, room.entered_at = phase, at
             if phase == "closed":
                 _close(room)
         case Drawn(seed=seed):

@@ -123,7 +123,9 @@ class TestShares:
         launch = room(share, PRESS, capacity=10)
         join(launch, "", 20)
         join(launch, "press", 20)
-        called, _ = next_in_turn(launch.room.queues, launch.room.shards, launch.room.lanes, 0, share, 10)
+        called, _ = next_in_turn(
+            launch.room.queues, launch.room.shards, launch.room.waiting, launch.room.lanes, 0, share, 10
+        )
         assert "".join(lane[:1] or "o" for lane, _ in called) == expected
         launch.control("resume")
         assert sorted(name[0] for name in launch.called()) == sorted(expected)
@@ -158,7 +160,8 @@ class TestShares:
         queues, shards = {"press": Queue(), "": Queue()}, [Shard(count=press + ordinary)]
         queues["press"].append(0, 0, press, "0" * 16 * press)
         queues[""].append(0, press, ordinary, "0" * 16 * ordinary)
-        called, owed = next_in_turn(queues, shards, ["press", ""], 0, share, wanted)
+        waiting = {"press": press, "": ordinary}
+        called, owed = next_in_turn(queues, shards, waiting, ["press", ""], 0, share, wanted)
         assert len(called) == min(wanted, press + ordinary) == len({place.ticket for _, place in called})
         for lane, queue in queues.items():
             mine = [place.place for one, place in called if one == lane]

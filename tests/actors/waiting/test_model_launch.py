@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from actors.decider import Decision, Refusal
+from actors.decider import CONSULTED_BY_ALL_AFTER_MS, Decision, Refusal
 from actors.runtime.limits import DUE_AGAIN_MAX
 from actors.waiting.commands import Claim, CloseRoom, Draw, Exit, Prolong, PutRoom, Revoke
 from actors.waiting.lifecycle import ROOM, Step
@@ -108,7 +108,7 @@ class Model:
         self.came_in = [0] * 8
         """How many came in each stage of their time."""
         self.missed = self.owed = self.came = 0
-        self.waiting_since = 0
+        self.waiting_since = self.entered_at = 0
         self.drawn = False
         self.called: list[str] = []
 
@@ -119,15 +119,18 @@ class Model:
 
     def step(self, at: int) -> bool:
         """The next thing that is to be done, if there is any."""
-        return self.clock(at) or self.hear(at) or self.end(at) or self.let_in(at) or self.call(at)
+        return self.hear(at) or self.end(at) or self.let_in(at) or self.call(at) or self.drained(at)
 
     def due(self, at: int) -> None:
         for _ in range(1 + DUE_AGAIN_MAX):
             if not self.step(at):
                 break
 
-    def clock(self, at: int) -> bool:
-        if self.phase == "draining" and not self.with_state("waiting", "absent", "called", "claiming"):
+    def is_empty(self) -> bool:
+        return self.phase == "draining" and not self.with_state("waiting", "absent", "called", "claiming")
+
+    def drained(self, at: int) -> bool:
+        if self.is_empty() and at >= self.entered_at + CONSULTED_BY_ALL_AFTER_MS:
             self.close()
             return True
         return False
@@ -283,6 +286,8 @@ class Model:
         tries = sorted({one + span for one in tenths for span in (SECOND_MS, MINUTE_MS)} | falls | {
             (at // SECOND_MS + 1) * SECOND_MS
         })  # fmt: skip
+        if self.is_empty():
+            found.append(self.entered_at + CONSULTED_BY_ALL_AFTER_MS)
         waits, claims = self.with_state("waiting"), self.with_state("claiming")
         if waits or claims:
             found += [
@@ -334,7 +339,7 @@ class Model:
             return "wrong_phase"
         if step == "open" and self.phase == "pre_queue" and self.settings.draw and not self.drawn:
             return "not_drawn"
-        self.phase = ROOM[self.phase][step]
+        self.phase, self.entered_at = ROOM[self.phase][step], at
         if step == "close":
             self.close()
         return "ok"
