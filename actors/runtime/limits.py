@@ -65,7 +65,7 @@ class HostLimits:
     """An actor that nobody asked anything for this long leaves the host's memory."""
     snapshot_when_quiet_ms: int = 3_000
     """An actor that committed and then was quiet for this long is put on the shelf."""
-    snapshot_bytes_min: int = 256 << 10
+    snapshot_bytes_min: int = 2 << 20
     """An actor that is never quiet is put on the shelf when its commits since outgrow this and its last snapshots."""
     snapshots_per_sweep_max: int = 200
     """How many of the quiet ones at a time, in a host that has little else to do."""
