@@ -18,11 +18,11 @@ from events.clock import Instant
 from events.codec import canonical, spelled
 from events.commit import GENESIS, Decided, encode
 from events.facts import Fact
-from events.line import Joined, WentAbsent
+from events.line import Joined
 from events.log import Recorded
 from events.memory.log import MemoryLog
 from events.memory.shelf import MemoryShelf
-from events.room import Drawn, Phase, PhaseEntered, RoomPut, RoomSettings, TicketsCalled
+from events.room import Drawn, Heard, LinesHeard, Phase, PhaseEntered, RoomPut, RoomSettings, TicketsCalled
 from events.waiting.sessions import line_actor, room_actor
 from projections.folding import Change
 from projections.models import ReadModels
@@ -108,8 +108,9 @@ class Launch:
     def silent(self, people: int) -> float:
         """So many of all shards fall silent, in one commit of each: how long it takes in all."""
         each = spelled(range(CALLED, CALLED + people // SHARDS))
-        until = self.now + 600_000
-        return sum(self.tell(line_actor(ORG, ROOM, shard), WentAbsent(each, until)) for shard in range(SHARDS))
+        return sum(
+            self.tell(room_actor(ORG, ROOM), LinesHeard((Heard(0, shard, absent=each),))) for shard in range(SHARDS)
+        )
 
     def call(self, people: int) -> float:
         places = self.room.places

@@ -130,10 +130,18 @@ class _Taking:
             elif kind is line.Left:
                 numbers = np.array([fact.number for fact in group], np.int64)
                 self._move(places.rows_of(shard, numbers), Move.LEFT)
-            elif (move := _OF_LINES.get(kind)) is not None:
+            elif kind is line.WentAbsent:
                 for fact in group:
-                    named = np.asarray(numbers_of(fact.numbers).to_array())
-                    self._move(places.rows_of(shard, named), move, getattr(fact, "until", 0))
+                    silent = np.asarray(numbers_of(fact.numbers).to_array())
+                    self._will_be_absent(places.rows_of(shard, silent), fact.until)
+        # That they are, that they are back, or expired, is told by the room, in `LinesHeard`: whether it was before a
+        # call or behind it, the room alone can say.
+
+    def _will_be_absent(self, rows: Rows, until: Instant) -> None:
+        """Through when they keep their places, which only the line says."""
+        places = self._room.places
+        states = places.state[rows]
+        places.until[rows[(states == State.WAITING) | (states == State.DRAWING)]] = until
 
     def _joined(self, shard: int, facts: Sequence[Any]) -> None:
         room, names = self._room, [fact.lane for fact in facts]
@@ -159,6 +167,18 @@ class _Taking:
             elif (fold := _OF_ROOM.get(kind)) is not None:
                 for fact in group:
                     fold(self, fact)
+
+    def heard(self, fact: room.LinesHeard) -> None:
+        places = self._room.places
+        for one in fact.heard:
+            for text, move in (
+                (one.absent, Move.WENT_ABSENT),
+                (one.returned, Move.RETURNED),
+                (one.expired, Move.EXPIRED),
+            ):
+                if text and one.shard >= 0:  # otherwise it is no shard of the room
+                    rows = places.rows_of(one.shard, np.asarray(numbers_of(text).to_array()))
+                    self._move(rows, move, places.until[rows] if move == Move.WENT_ABSENT else 0)
 
     def put(self, fact: room.RoomPut) -> None:
         self._room.settings, self._room.about = fact.settings, about_of(fact.settings)
@@ -322,13 +342,9 @@ class _Taking:
         ]
 
 
-_OF_LINES: Final[dict[type, Move]] = {
-    line.WentAbsent: Move.WENT_ABSENT,
-    line.Returned: Move.RETURNED,
-    line.Expired: Move.EXPIRED,
-}
 _OF_ROOM: Final[dict[type, Callable[[_Taking, Any], None]]] = {
     room.RoomPut: _Taking.put,
+    room.LinesHeard: _Taking.heard,
     room.PhaseEntered: _Taking.entered,
     room.Drawn: _Taking.drawn,
     room.TicketsCalled: _Taking.called,

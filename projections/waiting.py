@@ -89,8 +89,9 @@ def shown(rooms: Rooms, org: str, topic: str) -> tuple[int, Any]:
     kind, _, name = topic.partition("/")
     if kind == "ticket":
         room, row = _ticket(rooms, org, name)
-        until = int(room.places.until[row])
-        return int(room.places.changed_at[row]), TicketShown(NAMES[room.places.state[row]], until or None)
+        state, until = room.places.state[row], int(room.places.until[row])
+        ends = until if until and state in _WITH_END else None
+        return int(room.places.changed_at[row]), TicketShown(NAMES[state], ends)
     id, _, number = name.partition("/")
     room = _room(rooms, org, id)
     if kind == "room" and not number:

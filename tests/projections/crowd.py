@@ -18,13 +18,17 @@ from typing import Any
 
 import msgspec
 
+from actors.decider import News
+from actors.waiting.hearing import hear
 from events.codec import spelled
 from events.commit import Commit, Decided
 from events.facts import Fact
 from events.line import Joined, Left, Returned, WentAbsent
 from events.log import Recorded
+from events.names import kind_of
 from events.room import (
     ClaimWaits,
+    LinesHeard,
     PhaseEntered,
     RoomPut,
     RoomSettings,
@@ -104,6 +108,10 @@ class Simulated:
             at = START + self.second * 1_000
             commit: Commit[Any] = Commit(actor, at, "", (Decided("c", "t", at, tuple(facts), RAW),))
             self.rooms.take(Recorded(self.sequence, actor, b"", at), commit, tell=False)
+            if kind_of(actor) == "line":
+                self.tell(
+                    "demo.room.launch", LinesHeard(hear((News(self.sequence, actor, "", facts),), 0, heads=False))
+                )
 
     def run(self) -> Simulated:
         room = "demo.room.launch"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.decider import News
+from actors.waiting.hearing import hear
 from events.clock import Instant
 from events.codec import spelled
 from events.facts import Fact
@@ -13,6 +15,7 @@ from events.line import Expired, Joined, Left, Returned, WentAbsent
 from events.room import (
     Drawn,
     Lane,
+    LinesHeard,
     PassesExpired,
     Phase,
     PhaseEntered,
@@ -146,7 +149,12 @@ class Launch:
     # -- what lines say -------------------------------------------------------------------------------------------
 
     def line(self, shard: int, *facts: Fact) -> int:
-        return self.story.tell(line_actor(ORG, ROOM, shard), *facts)
+        """What a line says; and, where it is more than who joined, what the room hears of it."""
+        actor = line_actor(ORG, ROOM, shard)
+        sequence = self.story.tell(actor, *facts)
+        if not all(isinstance(fact, Joined) for fact in facts):
+            self.tell(LinesHeard(hear((News(sequence, actor, "", facts),), 0, heads=False)))
+        return sequence
 
     def join(self, shard: int, *lanes: str) -> list[Queued]:
         """One ticket for each of these lanes, in one commit."""
