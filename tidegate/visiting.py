@@ -97,10 +97,14 @@ def joining(
     door: Door, key: str, *, lane: str = "", code: str = "", identity: str = "", work: str = ""
 ) -> tuple[str, Join]:
     """Whom to ask, and what."""
-    whose = hidden(identity) if door.settings.one_per_identity and identity else session_of(key)
-    shard = shard_of(whose, door.settings.shards)
+    shard = shard_of(_whose(door, key, identity), door.settings.shards)
     command = Join(key, lane=lane, code=code, identity=identity, work=work, room=door.sequence)
     return line_actor(door.org, door.room, shard), command
+
+
+def _whose(door: Door, key: str, identity: str) -> str:
+    """By whom the place is: by who they are, where the room asks for it; else by their session."""
+    return hidden(identity) if door.settings.one_per_identity and identity else session_of(key)
 
 
 async def join(
@@ -120,7 +124,7 @@ async def join(
     except Refused as refused:
         if refused.code != "work_needed":
             raise
-        work = await done(door.room, session_of(key), door.settings.work_bits, asking.clock, worked)
+        work = await done(door.room, _whose(door, key, identity), door.settings.work_bits, asking.clock, worked)
         answer = await asking.ask(*joining(door, key, lane=lane, code=code, identity=identity, work=work))
     except UnknownOutcome as error:
         raise JoinUnknown(f"whether it has joined is not known, key {key}: {error}") from error

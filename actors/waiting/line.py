@@ -160,9 +160,9 @@ def _unwelcome(line: Line, seen: Shard, session: str, command: Join, at: Instant
     if has is not None and not _is_over(line, seen, has, room):
         return Refusal("identity_has_place", "whoever that is has a place already, from another session")
     if settings.work_bits:
-        if _work_key(session, command.work) in line.works:
+        if _work_key(whose, command.work) in line.works:
             return Refusal("work_replayed", "that work was used before")
-        match flaw_of(line.room, session, command.work, settings.work_bits, at):
+        match flaw_of(line.room, whose, command.work, settings.work_bits, at):
             case "missing":
                 return Refusal("work_needed", f"this room asks for work of {settings.work_bits} bits")
             case "forged":
@@ -247,7 +247,7 @@ def evolve(line: Line, fact: LineFact, at: Instant) -> Line:
             if identity:
                 line.identities[identity] = number
             if work:
-                _remember_work(line, session, work)
+                _remember_work(line, identity or session, work)
             if len(line.sessions) > 2 * len(line.living) + SLACK:
                 line.sessions = {one: last for one, last in line.sessions.items() if last in line.living}
                 line.identities = {one: last for one, last in line.identities.items() if last in line.living}
@@ -277,13 +277,13 @@ def _back(line: Line, numbers: BitMap) -> None:
     line.away = [one for one in line.away if one.numbers]
 
 
-def _work_key(session: str, work: str) -> str:
-    return f"{session}:{work}"
+def _work_key(whose: str, work: str) -> str:
+    return f"{whose}:{work}"
 
 
-def _remember_work(line: Line, session: str, work: str) -> None:
+def _remember_work(line: Line, whose: str, work: str) -> None:
     minute = int(work.partition(":")[0])
-    line.works[_work_key(session, work)] = minute
+    line.works[_work_key(whose, work)] = minute
     if len(line.works) % SLACK == 0:
         newest = max(line.works.values())
         line.works = {one: done for one, done in line.works.items() if done > newest - 2 * WORK_MINUTES_MAX}

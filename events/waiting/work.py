@@ -1,7 +1,8 @@
 """Proof of work: a little computing that a join costs, where a room asks for it.
 
 The work is written `<minute>:<nonce>`. It is good when SHA-256 of `<room>:<session>:<minute>:<nonce>` begins with so
-many zero bits. The minute, of Unix time, bounds how long before it may have been done; the session, who may use it.
+many zero bits; where a room gives one place to each identity, the identity's hash stands for the session. The minute,
+of Unix time, bounds how long before it may have been done; the session, who may use it.
 """
 
 from __future__ import annotations

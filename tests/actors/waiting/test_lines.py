@@ -239,6 +239,16 @@ class TestWork:
         """And is written down, since it is good once."""
         line().when(Join(ANN, work=self.GOOD), policy=by(WORK)).then(joined(0, "ann", work=self.GOOD))
 
+    def test_where_places_are_of_identities_so_is_the_work(self) -> None:
+        """One session cannot use it once for each of the identities that it makes up."""
+        strict = msgspec.structs.replace(WORK, one_per_identity=True)
+        line().when(Join(ANN, identity="ann@example.org", work=self.GOOD), policy=by(strict)).then_refused(
+            "work_forged"
+        )
+        own = done("launch", hidden("ann@example.org"), 6, NOON)
+        joined_so = line().when(Join(ANN, identity="ann@example.org", work=own), policy=by(strict))
+        assert len(joined_so.facts) == 1
+
     def test_none(self) -> None:
         """Was done."""
         line().when(Join(ANN), policy=by(WORK)).then_refused("work_needed")
