@@ -400,16 +400,23 @@ async def test_the_lines_that_a_start_prints_work_as_they_stand(tmp_path: Path) 
         cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None
+    shorter = {
+        "status": ["--once"],
+        "tail": ["--no-follow"],
+        "booking watch": ["--no-follow"],
+        "room watch": ["--for", "1"],
+        "crowd": ["--for", "1"],
+    }
     printed: list[str] = []
     try:
         async with asyncio.timeout(60):
             while not printed or "Ctrl-C" not in printed[-1]:
                 printed.append((await process.stdout.readline()).decode())
         shown = [line.strip() for line in printed if re.match(r"  \S*tidegate ", line)]
-        assert len(shown) == 5
+        assert len(shown) == 7
         for line in shown:
             words = shlex.split(line)
-            ending = ["--once"] if "status" in words else ["--no-follow"] if {"tail", "watch"} & {*words} else []
+            ending = next((short for what, short in shorter.items() if {*what.split()} <= {*words}), [])
             done = await asyncio.create_subprocess_exec(
                 *words, *ending, cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.DEVNULL
             )
