@@ -65,8 +65,10 @@ class HostLimits:
     """An actor that nobody asked anything for this long leaves the host's memory."""
     snapshot_when_quiet_ms: int = 3_000
     """An actor that committed and then was quiet for this long is put on the shelf."""
-    snapshot_bytes_min: int = 2 << 20
-    """An actor that is never quiet is put on the shelf when its commits since outgrow this and its last snapshots."""
+    snapshot_bytes_min: int = 16 << 20
+    """An actor that is never quiet is put on the shelf when its commits since outgrow this and its last snapshots. Less
+    would be read again after a crash (this is some tenths of a second), and everybody would wait more often while a
+    large snapshot is written: at 17,000 joins a second the 99th percentile is 9 ms with this and 25 ms with 2 MB."""
     snapshots_per_sweep_max: int = 200
     """How many of the quiet ones at a time, in a host that has little else to do."""
     snapshots_per_sweep_when_busy: int = 10
