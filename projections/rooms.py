@@ -1,8 +1,8 @@
 """Waiting rooms: who stands where, who is called and who is in.
 
 Tickets come from the facts of the lines, in the order of the log, so places are exact at every sequence, whether the
-room has heard of them yet or not; what becomes of tickets is in the room's own facts. What the room was heard to take
-in (`LinesHeard`) says nothing new here.
+room has heard of them yet or not. Who is absent is what the room was heard to take in (`LinesHeard`), and what becomes
+of tickets is in its other facts. It is whole in one module because the facts of both move the same tickets.
 
 What is told, and how it stays small, is in `room_topics`; who is where, in `places`; how fast it goes, in `paces`.
 """
