@@ -365,10 +365,10 @@ class Cell:
         for letter, _, _ in answers:
             if not letter.reply:  # a Tick of ours: what it did, if it did, may be forgotten before it is decided again
                 letter.envelope = _anew(letter.envelope)
-        again = [letter for letter, _, _ in answers if letter.reply or self.tick is None]
-        if len(again) < len(answers) and not self.mailbox:
-            again.append(answers[-1][0] if not answers[-1][0].reply else answers[0][0])  # so that another turn begins
-        self.mailbox.extendleft(reversed(again))
+        letters = [letter for letter, _, _ in answers]
+        if self.tick is not None:  # the next turn does what is due by itself, and needs a Tick only to begin
+            letters = [letter for letter in letters if letter.reply] or ([] if self.mailbox else letters[:1])
+        self.mailbox.extendleft(reversed(letters))
         self.doubt()
 
     def _shrink(self, turn: Turn, answers: list[AnswerBody], decided: list[Decided[Any]], refusal: msgspec.Raw) -> None:

@@ -11,7 +11,7 @@ from actors.waiting.limits import HEARD_BYTES_AT_ONCE_MAX, JOINS_HEARD_AT_ONCE_M
 from events.codec import numbers_of, spelled
 from events.line import Expired, Forgotten, Joined, Left, LineFact, Returned, WentAbsent
 from events.room import Heard
-from events.waiting.sessions import TAG_DIGITS, tag_of
+from events.waiting.sessions import TAG_DIGITS, shard_named, tag_of
 
 
 def hear(news: Sequence[News], after: int, *, heads: bool) -> tuple[Heard, ...]:
@@ -37,10 +37,7 @@ def _bytes_of(said: Heard) -> int:
 
 
 def _said(news: News, *, with_head: bool) -> Heard:
-    named = news.actor.rpartition(".")[2]
-    shard = (
-        int(named) if named.isascii() and named.isdigit() and named == str(int(named)) else -1
-    )  # a line that is no shard says nothing
+    shard = shard_named(news.actor.rpartition(".")[2])  # a line that is no shard says nothing
     head = news.head if with_head else ""
     if all(type(fact) is Joined for fact in news.facts):  # as nearly always, and then it has to be quick
         first, tags, lanes = _joined(news.facts)
@@ -60,7 +57,7 @@ def _said(news: News, *, with_head: bool) -> Heard:
                 expired |= numbers_of(numbers)
             case Joined() | Forgotten():
                 pass  # joins are counted apart; and what a line forgets is over for the room already
-    first, tags, lanes = _joined([fact for fact in news.facts if type(fact) is Joined])
+    first, tags, lanes = _joined(news.facts)
     return Heard(
         news.sequence, shard, first, tags, lanes, spelled(left), spelled(absent), spelled(returned), spelled(expired),
         head,

@@ -1,4 +1,7 @@
-"""What may become of a room, and of a ticket: the tables, and nothing else decides it."""
+"""What may become of a room, and of a ticket.
+
+The first table decides: no room takes a step that is not in it. The second one describes what all rules of lines and
+rooms come to for one ticket, which is written in two actors' facts; the tests drive every step of it, and no other."""
 
 from __future__ import annotations
 

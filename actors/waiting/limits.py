@@ -6,11 +6,10 @@ from typing import Final
 
 from actors.runtime.limits import DUE_AGAIN_MAX
 from events import limits as ground
-from events.waiting.sessions import SHARDS_MAX, TAG_DIGITS
+from events.waiting.sessions import TAG_DIGITS
 
 LIVING_PER_SHARD_MAX: Final = 65_536
 """Tickets of one shard that are not over. A longer line wants more shards."""
-QUEUE_MAX: Final = LIVING_PER_SHARD_MAX * SHARDS_MAX
 IN_AT_ONCE_MAX: Final = 100_000
 """Called and inside together, also where a room has no capacity of its own."""
 PER_MINUTE_MAX: Final = 1_000_000

@@ -31,6 +31,7 @@ from events.waiting.sessions import (
     hidden,
     room_actor,
     session_of,
+    shard_named,
     shard_of,
     ticket_of,
 )
@@ -291,25 +292,24 @@ def _remember_work(line: Line, whose: str, work: str) -> None:
 
 def wake(line: Line) -> Instant | None:
     """When somebody who knows nothing of presence should look."""
-    expires = min((one.until + 1 for one in line.away), default=None)
-    if len(line.living) == len(line.absent):
-        return expires
-    look = line.changed_at + PERIOD_MS
-    return look if expires is None else min(look, expires)
+    return _next_look(line, line.changed_at + PERIOD_MS)
 
 
 def leased(line: Line, presence: Presence) -> Instant | None:
+    return _next_look(line, presence.look_at(PERIOD_MS))
+
+
+def _next_look(line: Line, who_is_missed: Instant) -> Instant | None:
+    """When the first absence is over, or when to look who is missed, if anybody can be."""
     expires = min((one.until + 1 for one in line.away), default=None)
     if len(line.living) == len(line.absent):
         return expires
-    look = presence.look_at(PERIOD_MS)
-    return look if expires is None else min(look, expires)
+    return who_is_missed if expires is None else min(who_is_missed, expires)
 
 
 def _initial(actor: str) -> Line:
     room, shard = actor.split(".")[2:4]
-    named = shard.isascii() and shard.isdigit() and shard == str(int(shard))
-    return Line(room, int(shard) if named else -1)  # what is spelled otherwise is none of the room's shards
+    return Line(room, shard_named(shard))
 
 
 def _room_of(actor: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from events.waiting.draw import drawn_order
-from events.waiting.sessions import TAG_DIGITS
+from events.waiting.sessions import TAG_DIGITS, place_of
 
 _TICKET_BYTES: Final = 4
 _TAG_BYTES: Final = TAG_DIGITS // 2
@@ -120,7 +120,7 @@ class Queue(msgspec.Struct):
     def _may_go(self, shards: Sequence[Shard], place: Place) -> bool:
         if _stands(shards, place.ticket):
             return True
-        shard, number = _split(place.ticket)
+        shard, number = place_of(place.ticket)
         if number not in shards[shard].gone:
             self.passed_over[place.ticket] = place
         return False
@@ -149,14 +149,9 @@ class Queue(msgspec.Struct):
                 self.passed_over.pop(ticket, None)
 
 
-def _split(ticket: str) -> tuple[int, int]:
-    shard, _, number = ticket.partition(".")
-    return int(shard), int(number)
-
-
 def _stands(shards: Sequence[Shard], ticket: str) -> bool:
     """Whether they wait and are there."""
-    index, number = _split(ticket)
+    index, number = place_of(ticket)
     shard = shards[index]
     return number not in shard.gone and number not in shard.absent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.waiting.standing import Room
+from events.waiting.sessions import place_of
 
 
 def shown(room: Room) -> dict[str, Any]:
@@ -19,8 +20,8 @@ def shown(room: Room) -> dict[str, Any]:
 
 
 def status_of(room: Room, name: str) -> str:
-    shard_of_it, _, number_of_it = name.partition(".")
-    shard, number = room.shards[int(shard_of_it)], int(number_of_it)
+    index, number = place_of(name)
+    shard = room.shards[index]
     if name in room.active:
         return "active"
     if name in room.called:

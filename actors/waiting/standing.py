@@ -39,7 +39,7 @@ from events.room import (
     TicketsCalled,
     TicketsMissed,
 )
-from events.waiting.sessions import TAG_DIGITS
+from events.waiting.sessions import TAG_DIGITS, place_of
 
 _NO_SHARD: Final = Shard()
 
@@ -283,11 +283,6 @@ def _count(room: Room, shard: Shard, numbers: BitMap, sign: int) -> None:
 
 def _tickets(shard: int, numbers: Iterable[int]) -> Iterator[str]:
     return (f"{shard}.{number}" for number in numbers)
-
-
-def place_of(ticket: str) -> tuple[int, int]:
-    shard, _, number = ticket.partition(".")
-    return int(shard), int(number)
 
 
 # Calls, and what becomes of them

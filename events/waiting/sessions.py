@@ -83,6 +83,17 @@ def local_of(text: str) -> tuple[int, int] | None:
     return found
 
 
+def place_of(local: str) -> tuple[int, int]:
+    """Shard and number of a ticket that is known to be one."""
+    shard, _, number = local.partition(".")
+    return int(shard), int(number)
+
+
+def shard_named(text: str) -> int:
+    """The shard of that name, in the one spelling that it has; -1 when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and text == str(int(text)) else -1
+
+
 def line_actor(org: str, room: str, shard: int) -> str:
     return f"{org}.line.{room}.{shard}"
 

@@ -39,6 +39,7 @@ from events.day import DayFact, SlotsFreed
 from events.log import Entry, Recorded
 from events.memory.log import MemoryLog
 from events.room import Heard
+from events.waiting.sessions import place_of
 from tests.simulation.runs import Damage
 
 
@@ -301,8 +302,8 @@ def _shard_order() -> AbstractContextManager[None]:
         append(lane, shard, first, count, tags)
         waiting = [lane._at(index) for index in range(lane.taken, lane.length)]
         del lane.tickets[4 * lane.taken :], lane.tags[8 * lane.taken :]
-        for place in sorted(waiting, key=lambda one: standing.place_of(one.ticket)):
-            append(lane, *standing.place_of(place.ticket), 1, place.tag)
+        for place in sorted(waiting, key=lambda one: place_of(one.ticket)):
+            append(lane, *place_of(place.ticket), 1, place.tag)
 
     return _replacing((Queue, "append", sorted_in))()
 
