@@ -3,64 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from icalendar import Calendar
 
-from tests.support.stack import Ended, environment, tidegate, up
+from tests.support.by_hand import ByHand, line_of
+from tests.support.stack import tidegate, up
 
 PROCESS = ("--runtime", "process", "--set", "org=mine")
 MINE = ("--set", "org=mine")
 
 
-async def booking(folder: Path, *words: str) -> Any:
-    """What a command that is accepted answers."""
-    ended = await tidegate(folder, "booking", *words, *MINE, "--json")
-    assert ended.code == 0, (words, ended.err)
-    return ended.data
+BY_HAND = ByHand("booking", *MINE)
+booking, plain, following = BY_HAND.accepted, BY_HAND.plain, BY_HAND.following
 
 
 async def refused(folder: Path, *words: str) -> str:
     """The code of a refusal."""
-    ended = await tidegate(folder, "booking", *words, *MINE, "--json")
-    assert ended.code == 1, (words, ended.out)
-    code: str = json.loads(ended.err.splitlines()[-1])["error"]["code"]
-    return code
-
-
-async def plain(folder: Path, *words: str) -> Ended:
-    return await tidegate(folder, "booking", *words, *MINE)
-
-
-@asynccontextmanager
-async def following(folder: Path, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command that runs on its own until the block ends; then Ctrl-C ends it in order."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tidegate", "booking", *words, *MINE, "--json",
-        cwd=folder, env=environment(), stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(20):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def line_of(process: asyncio.subprocess.Process) -> Any:
-    assert process.stdout is not None
-    async with asyncio.timeout(20):
-        return json.loads(await process.stdout.readline())
+    return (await BY_HAND.error(folder, *words))["code"]
 
 
 async def told(process: asyncio.subprocess.Process, fact: str) -> str:

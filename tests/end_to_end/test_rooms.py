@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from events.waiting.draw import commitment_of
-from tests.support.stack import Ended, environment, tidegate, up
+from tests.support.by_hand import ByHand, line_of
+from tests.support.stack import tidegate, up
 
 PROCESS = ("--runtime", "process", "--set", "org=mine", "--hosts", "1")
 MINE = ("--set", "org=mine")
@@ -20,54 +17,22 @@ KEY = "the key of the first visitor"
 OTHER = "the key of somebody else"
 
 
-async def room(folder: Path, *words: str) -> Any:
-    """What a command that is accepted answers, in the end."""
-    ended = await tidegate(folder, "room", *words, *MINE, "--json")
-    assert ended.code == 0, (words, ended.err)
-    return ended.data
+BY_HAND = ByHand("room", *MINE)
+room, plain, following = BY_HAND.accepted, BY_HAND.plain, BY_HAND.following
 
 
 async def refused(folder: Path, *words: str) -> str:
     """The code of a refusal, which says what to do next."""
-    ended = await tidegate(folder, "room", *words, *MINE, "--json")
-    assert ended.code == 1, (words, ended.out)
-    error = json.loads(ended.err.splitlines()[-1])["error"]
+    error = await BY_HAND.error(folder, *words)
     assert error["next_step"], error
-    code: str = error["code"]
-    return code
-
-
-async def plain(folder: Path, *words: str) -> Ended:
-    return await tidegate(folder, "room", *words, *MINE)
-
-
-@asynccontextmanager
-async def following(folder: Path, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command that runs on its own until the block ends; then Ctrl-C ends it in order."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tidegate", "room", *words, *MINE, "--json",
-        cwd=folder, env=environment(), stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(20):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    return error["code"]
 
 
 async def told(process: asyncio.subprocess.Process, event: str) -> Any:
     """The next line that tells of this."""
-    assert process.stdout is not None
-    async with asyncio.timeout(20):
-        while True:
-            line = json.loads(await process.stdout.readline())
-            if line["event"] == event:
-                return line
+    while (line := await line_of(process))["event"] != event:
+        pass
+    return line
 
 
 async def stands(folder: Path, ticket: str, *states: str) -> Any:
