@@ -1,4 +1,5 @@
-"""How what is stored is written: in one canonical form, by one function.
+"""How what is stored is written: in one canonical form, by one function. Only snapshots, which nobody hashes, have
+a form of their own.
 
 Keys sorted, no blanks, UTF-8. So equal values have equal bytes, a hash over the bytes is a hash over the value,
 and any language can recompute it.
@@ -59,6 +60,7 @@ def _read(kind: type, value: Any) -> Any:
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted", enc_hook=_written)
+_UNSORTED: Final = msgspec.json.Encoder(enc_hook=_written)
 
 
 def canonical(value: Any) -> bytes:
@@ -72,6 +74,13 @@ def canonical(value: Any) -> bytes:
         return _ENCODER.encode(spelled_first)
 
 
+def unsorted(value: Any) -> bytes:
+    """The same with every mapping in the order it happens to have, for what is large, is read back by us, and no hash
+    is taken of. Sorting is nine tenths of the work: the state of a line of 50,000 takes 1.3 ms, and 10 ms sorted, in
+    which its host does nothing else."""
+    return _UNSORTED.encode(value)
+
+
 def read_back(data: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """What `canonical` wrote; `msgspec.DecodeError` when it is no `kind`."""
+    """What `canonical` or `unsorted` wrote; `msgspec.DecodeError` when it is no `kind`."""
     return msgspec.json.decode(data, type=kind, dec_hook=_read)

@@ -19,7 +19,7 @@ import msgspec
 
 from actors.decider import AnyDecider
 from events.clock import Instant
-from events.codec import canonical, read_back
+from events.codec import read_back, unsorted
 from events.commit import GENESIS, Commit, Decided, follow_chain
 from events.errors import ChainBroken
 from events.log import Recorded
@@ -123,9 +123,9 @@ class Memory:
             SNAPSHOT_FORMAT, self.actor, self.decider.kind, self.decider.state_version, self.sequence, self.head,
             self.at,
             self.young, self.young_asked_at, self.old, self.old_asked_at, self.forgotten_through,
-            msgspec.Raw(canonical(self.state)),
+            msgspec.Raw(unsorted(self.state)),
         )  # fmt: skip
-        return canonical(taken)
+        return unsorted(taken)
 
     @classmethod
     def from_snapshot(cls, decider: AnyDecider, actor: str, remembered_max: int, data: bytes) -> Memory | None:

@@ -50,7 +50,7 @@ class Replay:
             return f"stands at {standing.sequence}, not at {self.sequence}"
         if self.head != standing.head:
             return f"has another head at {self.sequence}"
-        if canonical(self.state) != bytes(standing.state):
+        if canonical(self.state) != canonical(read_back(standing.state, self._decider.state)):
             return f"is {bytes(standing.state)!r} at {self.sequence}, not {canonical(self.state)!r}"
         if (self.young, self.old, self.forgotten_through, self.at) != (
             standing.young, standing.old, standing.forgotten_through, standing.at,
