@@ -269,7 +269,9 @@ async def rows(runs: int, console: Console) -> list[Row]:
             one.values.append(pace.rate)
             one_p99.values.append(pace.p99_ms)
             half.values.append(
-                await paced(pace.rate / 2, 3.0, joins(on.sender, await open_room(on.sender, settings), 1))
+                await paced(
+                    pace.rate / 2, 2 * 50_000 / pace.rate, joins(on.sender, await open_room(on.sender, settings), 1)
+                )
             )
             settings = RoomSettings(capacity=1, queue_max=240_000, shards=4)
             pace = await drive(50_000, 1_000, joins(on.sender, await open_room(on.sender, settings), 4))

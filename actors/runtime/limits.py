@@ -69,6 +69,10 @@ class HostLimits:
     """An actor that is never quiet is put on the shelf when its commits since outgrow this and its last snapshots. Less
     would be read again after a crash (this is some tenths of a second), and everybody would wait more often while a
     large snapshot is written: at 17,000 joins a second the 99th percentile is 9 ms with this and 25 ms with 2 MB."""
+    snapshot_bytes_when_busy_max: int = 256 << 10
+    """A larger one of a quiet actor is not made while its host is busy: writing 4 MB holds everybody up for 20 ms. It
+    is made when the host has time, or the actor leaves it; if neither happens, what it would have spared is replayed,
+    and that has a bound too (`snapshot_bytes_min`)."""
     snapshots_per_sweep_max: int = 200
     """How many of the quiet ones at a time, in a host that has little else to do."""
     snapshots_per_sweep_when_busy: int = 10

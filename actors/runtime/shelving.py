@@ -95,10 +95,14 @@ class Shelving:
         for cell in quiet:
             self.forget(cell)
         for cell in worth:
-            if cell.phase is not Phase.READY:
-                self._changed[cell] = now  # it is at it again: later
+            if cell.phase is not Phase.READY or (busy and self._is_large(cell)):
+                self._changed[cell] = now  # it is at it again, or others are: later
                 continue
             await self.save(cell)
+
+    def _is_large(self, cell: Cell) -> bool:
+        """Whether its snapshot may hold others up, by what the last one and the commits since take."""
+        return cell.snapshot_bytes + cell.bytes_since_snapshot > self._limits.snapshot_bytes_when_busy_max
 
     async def save_all(self, cells: Iterable[Cell]) -> None:
         """As many as there is time for: the log has them all."""

@@ -65,6 +65,22 @@ class TestSnapshots:
                     state = await shelved(house, actor)
                     assert (0 if state is None else state.puffs) == number // 4 * 4
 
+    async def test_a_large_one_waits_until_its_host_has_time(self) -> None:
+        """Writing it would hold up those who are at work; small ones are written meanwhile."""
+        limits: dict[str, Any] = {"snapshot_bytes_when_busy_max": 5_000, "snapshots_per_sweep_when_busy": 1}
+        async with open_house(snapshot_when_quiet_ms=500, sweep_every_ms=100, **limits) as house:
+            host, sender = await house.host(), await house.sender()
+            large, small, *others = house.actors_of(host, 6)
+            for _ in range(3):
+                await asyncio.gather(sender.send(large, Puff(3_000)), sender.send(small, Puff(10)))
+            for _ in range(40):
+                await asyncio.gather(*(sender.send(actor, Add(1)) for actor in others))
+                await asyncio.sleep(0.05)
+            assert await shelved(house, small) is not None
+            assert await shelved(house, large) is None
+            await asyncio.sleep(1)
+            assert await shelved(house, large) is not None
+
     async def test_a_snapshot_is_of_an_acknowledged_commit(self) -> None:
         """While one is in flight, the actor's state is not true yet, and none is taken."""
         async with open_house(snapshot_when_quiet_ms=500, sweep_every_ms=100) as house:
