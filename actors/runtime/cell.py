@@ -25,7 +25,7 @@ import structlog
 
 from actors.decider import AnyDecider, Leases, Refusal, Tick, never
 from actors.runtime import limits
-from actors.runtime.memory import Memory
+from actors.runtime.memory import ID_REUSED, SEAL, Memory, unsealed
 from actors.runtime.wire import (
     NULL,
     TRACE_HEADER,
@@ -266,7 +266,7 @@ class Cell:
         at = max(clock_now, memory.at)
         decided: list[Decided[Any]] = []
         answers: list[AnswerBody] = []
-        in_this_turn: dict[str, msgspec.Raw] = {}
+        in_this_turn: dict[str, tuple[str, msgspec.Raw]] = {}
         mailbox, young, old = self.mailbox, memory.young, memory.old
         if self.doubtful:
             self._settle_doubts(memory.sequence, loop_now)
@@ -299,12 +299,14 @@ class Cell:
             left -= 1
             envelope = letter.envelope
             command_id = envelope.id
-            if command_id in young or command_id in old:
-                turn.repeats.append((letter, young.get(command_id) or old[command_id]))
+            known_as = command_id if SEAL not in command_id else unsealed(command_id)
+            if known_as in young or known_as in old:
+                turn.repeats.append((letter, young.get(known_as) or old[known_as]))
                 continue
-            repeated = in_this_turn.get(command_id)
+            repeated = in_this_turn.get(known_as)
             if repeated is not None:
-                answers.append((letter, True, repeated))
+                same = repeated[0] == command_id
+                answers.append((letter, same, repeated[1] if same else ID_REUSED))
                 continue
             if letter.deadline < loop_now:  # asked last: what was done before must not be called too late
                 turn.answers.append((letter, False, UNKNOWN if command_id in self.doubtful else _TOO_LATE))
@@ -330,7 +332,7 @@ class Cell:
                     return turn
                 decided.append(Decided(command_id, envelope.by, envelope.asked_at, facts, reply))
                 bytes_left -= len(envelope.body) + len(reply)
-            in_this_turn[command_id] = reply  # without facts too: a copy must not find something left to do
+            in_this_turn[known_as] = (command_id, reply)  # without facts too: a copy must not find something left to do
             answers.append((letter, True, reply))
         if not decided:
             turn.answers.extend(answers)

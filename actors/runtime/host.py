@@ -674,8 +674,8 @@ class Host:
                 for recorded in found:
                     asking = letters[recorded.sequence]
                     first = first_answers(cell.decider, recorded, (letter.envelope.id for letter in asking))
-                    for letter, reply in zip(asking, first, strict=True):
-                        self.outbox.add(letter, True, recorded.sequence, reply)
+                    for letter, (same, reply) in zip(asking, first, strict=True):
+                        self.outbox.add(letter, same, recorded.sequence if same else 0, reply)
             except LogHalted as halt:
                 refusal = encode_refusal("log_halted", str(halt), "ours")
                 for sequence in page:

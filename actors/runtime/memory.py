@@ -8,6 +8,9 @@ Ids are remembered in two generations. When the younger is full it becomes the o
 forgotten: then every command that was first asked no later than the forgotten ones is refused as too late,
 because nobody could tell any more whether it was done. The comparison is between instants that senders wrote,
 which are in the log, so replay comes to the same answer and hosts' clocks play no part.
+
+An id may carry a seal, `<id>~<seal>`: a fingerprint of what was asked, from whoever did not choose the id alone. The
+same id under another seal is another command that claims to be this one, and is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.decider import AnyDecider
+from actors.runtime.wire import encode_refusal
 from events.clock import Instant
 from events.codec import read_back, unsorted
 from events.commit import GENESIS, Commit, Decided, follow_chain
@@ -25,6 +29,13 @@ from events.errors import ChainBroken
 from events.log import Recorded
 
 SNAPSHOT_FORMAT: Final = 1
+SEAL: Final = "~"
+ID_REUSED: Final = encode_refusal("id_reused", "another command was asked under this id")
+
+
+def unsealed(id: str) -> str:
+    """What a command is remembered by."""
+    return id if SEAL not in id else id[: id.index(SEAL)]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -100,7 +111,8 @@ class Memory:
         young = self.young
         newest = self.young_asked_at
         for one in decided:
-            young[one.id] = sequence
+            id = one.id
+            young[id if SEAL not in id else unsealed(id)] = sequence
             if one.asked_at > newest:
                 newest = one.asked_at
         self.young_asked_at = newest
@@ -112,8 +124,9 @@ class Memory:
 
     def decided_at(self, command_id: str) -> int | None:
         """The sequence of the commit that holds this command's first answer, if it is remembered."""
-        sequence = self.young.get(command_id)
-        return sequence if sequence is not None else self.old.get(command_id)
+        id = unsealed(command_id)
+        sequence = self.young.get(id)
+        return sequence if sequence is not None else self.old.get(id)
 
     def wake(self) -> Instant | None:
         return self.decider.wake(self.state)
@@ -148,12 +161,14 @@ class Memory:
         return memory
 
 
-def first_answers(decider: AnyDecider, recorded: Recorded, ids: Iterable[str]) -> list[msgspec.Raw]:
-    """What these commands were answered when they were decided, as the commit records it."""
-    answers = {one.id: one.reply for one in decider.facts.read(recorded.body).decided}
+def first_answers(decider: AnyDecider, recorded: Recorded, ids: Iterable[str]) -> list[tuple[bool, msgspec.Raw]]:
+    """What these commands were answered when they were decided, as the commit records it, each with whether it was
+    accepted: not when it was another command that was decided under its id."""
+    answers = {unsealed(one.id): (one.id, one.reply) for one in decider.facts.read(recorded.body).decided}
     try:
-        return [answers[id] for id in ids]
+        found = [(id, *answers[unsealed(id)]) for id in ids]
     except KeyError as missing:
         raise ChainBroken(
             f"{recorded.actor}: the commit at sequence {recorded.sequence} doesn't hold command {missing}"
         ) from missing
+    return [(True, reply) if asked == decided else (False, ID_REUSED) for asked, decided, reply in found]

@@ -462,8 +462,8 @@ class Transactions:
             try:
                 recorded = await host.events.at(decided.sequence)
                 assert recorded is not None, "a commit that was acknowledged can be read"
-                (first,) = first_answers(cell.decider, recorded, (ask.id,))
-                return Repeated(decided.sequence, first)
+                ((same, reply),) = first_answers(cell.decider, recorded, (ask.id,))
+                return Repeated(decided.sequence, reply) if same else Refused(reply)
             except LogError as error:
                 log.warning("log_out_of_reach", code=error.code, detail=str(error), actor=ask.actor)
                 return Refused(_NO_TIME)

@@ -145,6 +145,16 @@ class TestIds:
         assert [one.id for one in draft.decided] == ["once", "between"]
         assert answered(draft.answers) == [("once", '{"total":5}'), ("between", '{"total":6}'), ("once", '{"total":5}')]
 
+    def test_another_command_under_the_same_id_is_refused_within_a_turn(self, bench: Bench) -> None:
+        """The seal tells them apart; what was decided first stands."""
+        for id, amount in (("once~5", 5), ("once~6", 6), ("once~5", 5)):
+            bench.letter(Add(amount), id)
+        draft = bench.draft()
+        assert [one.id for one in draft.decided] == ["once~5"]
+        assert answered(draft.answers) == [
+            ("once~5", '{"total":5}'), ("once~6", "id_reused"), ("once~5", '{"total":5}'),
+        ]  # fmt: skip
+
     def test_duplicates_of_an_earlier_commit_are_looked_up(self, bench: Bench) -> None:
         """The commit that holds the first answer is named, and nothing is decided."""
         bench.letter(Add(5), "once")

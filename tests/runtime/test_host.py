@@ -152,6 +152,23 @@ class TestIds:
             assert await sender.send(actor, Add(5), id="once") == first == Accepted({"total": 5}, 1)
             assert await sender.send(actor, Total()) == Accepted({"total": 6}, 0)
 
+    async def test_an_id_is_bound_to_what_was_asked_under_it(self) -> None:
+        """By its seal: the same again is the first answer, another command under that id is refused, whoever hosts the
+        actor by then."""
+        async with open_house() as house:
+            one, sender = await house.host("one"), await house.sender()
+            actor = house.actor_of(one)
+            first = await sender.send(actor, Add(5), id="once~5")
+            for moved in (False, True):
+                if moved:
+                    await house.host("two")
+                    house.kill(one)
+                    await until(house.settled)
+                assert await sender.send(actor, Add(5), id="once~5") == first
+                refused = await sender.send(actor, Add(6), id="once~6")
+                assert isinstance(refused, Refusal) and refused.code == "id_reused"
+                assert await sender.send(actor, Total()) == Accepted({"total": 5}, 0)
+
     async def test_a_duplicate_in_flight_gets_the_first_answer(self) -> None:
         """It comes while the commit of the first is under way, and waits for it."""
         async with open_house() as house:

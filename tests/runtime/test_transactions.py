@@ -205,6 +205,18 @@ class TestOnce:
             done = [body for _, body in caller.answers if body == {a: {"total": 1}, b: {"total": 1}}]
             assert len(done) == 4, caller.answers
 
+    async def test_an_id_is_bound_to_what_was_asked_under_it(self) -> None:
+        """Also where some of the actors have not heard of it: nothing is done, and nobody stays closed."""
+        async with open_house() as house:
+            _, _, a, b = await two_hosts(house)
+            sender = await house.sender()
+            assert isinstance(await sender.send(a, Add(1), id="once~1"), Accepted)
+            for parts in ([(a, Add(2)), (b, Add(2))], [(b, Add(2)), (a, Add(2))]):
+                refused = await sender.transact(parts, id="once~2")
+                assert isinstance(refused, Refusal) and refused.code == "id_reused"
+            assert await totals(house, a, b) == [1, 0]
+            assert isinstance(await sender.transact([(a, Add(1)), (b, Add(1))], id="twice~2"), Accepted)
+
     async def test_a_repeat_is_never_told_that_somebody_is_busy(self) -> None:
         """It was done. While one of the actors can't be asked for its first answer, there is none to give."""
         async with open_house() as house:
