@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from actors.waiting.asking import Door
 from actors.waiting.commands import Claim, Exit, Leave, Present, Prolong
 from actors.waiting.room import ROOM_KIND
 from events.codec import numbers_of, spelled
@@ -32,7 +33,7 @@ from events.room import (
 from events.waiting.sessions import Ticket, line_actor, room_actor, ticket_of
 from tidegate.asking import Asking
 from tidegate.refused import Refused
-from tidegate.visiting import Door, join, new_key, of_line, of_room
+from tidegate.visiting import join, new_key, of_line, of_room
 
 VISITORS_MAX: Final = 10_000
 ASKING_AT_ONCE_MAX: Final = 128

@@ -5,30 +5,19 @@ A time that a clock skips, or shows twice, is not guessed at: it is refused with
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from typing import Final
 
-import whenever
-
+from events.calendar.moments import BadTime, has_offset, moment_of
 from events.calendar.quantum import DAY_MS, BadDate, date_of_day, day_number
 from events.calendar.zones import local_day, reading, zone
 from events.catalog import WEEKDAYS
 from events.clock import Instant
-from events.errors import TidegateError
 
 _THURSDAY: Final = 3
 """The weekday of 1970-01-01, Monday being 0."""
 _TIME: Final = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
 _DATE_T: Final = re.compile(r"^(\d{4}-\d{2}-\d{2})T", re.ASCII)
-_OFFSET: Final = re.compile(r"(?:Z|[+-]\d{2}:\d{2})$", re.ASCII)
-
-
-class BadTime(TidegateError):
-    """No instant can be made of what was typed."""
-
-    code = "bad_time"
-    next_step = "write it as in '2026-12-07 10:00', 'tomorrow 10:00', 'mon 10:00' or 2026-12-07T10:00+01:00"
 
 
 def date_from(text: str, now: Instant, tz: str) -> str:
@@ -51,24 +40,13 @@ def date_from(text: str, now: Instant, tz: str) -> str:
 def instant_from(text: str, now: Instant, tz: str) -> Instant:
     """A date and a time by the clocks of the zone; or any instant that says its own offset."""
     stripped = text.strip()
-    if _OFFSET.search(stripped) and "T" in stripped:
-        try:
-            return round(dt.datetime.fromisoformat(stripped).timestamp() * 1000)
-        except (ValueError, OverflowError) as error:
-            raise BadTime(f"{text!r} is no instant") from error
+    if has_offset(stripped):
+        return moment_of(stripped, tz)
     day, _, clock = _DATE_T.sub(r"\1 ", stripped).rpartition(" ")
     time = _TIME.fullmatch(clock)
     if not day or time is None or int(time[1]) > 23 or int(time[2]) > 59:
         raise BadTime(f"{text!r} is no date with a time")
-    shown = f"{date_from(day, now, tz)}T{int(time[1]):02}:{time[2]}"
-    try:
-        moment = whenever.PlainDateTime.parse_iso(shown).assume_tz(zone(tz), disambiguation="raise")
-    except whenever.SkippedTime as error:
-        raise BadTime(f"in {tz} the clocks skip {shown.replace('T', ' ')}") from error
-    except whenever.RepeatedTime as error:
-        said = f"in {tz} the clocks show {shown.replace('T', ' ')} twice: say the offset, as in {shown}+01:00"
-        raise BadTime(said) from error
-    return moment.timestamp(unit="millisecond")
+    return moment_of(f"{date_from(day, now, tz)}T{int(time[1]):02}:{time[2]}", tz)
 
 
 def clock(instant: Instant, tz: str) -> str:
@@ -92,8 +70,3 @@ def range_shown(start: Instant, end: Instant, tz: str) -> str:
     """`Mon 2026-12-07 10:00–12:00`; both dates when they differ."""
     same = reading(start, tz) // DAY_MS == reading(end, tz) // DAY_MS
     return f"{shown(start, tz)}–{clock(end, tz) if same else shown(end, tz)}"
-
-
-def local_iso(instant: Instant, tz: str) -> str:
-    """`2026-12-07T10:00:00+01:00`, for programs."""
-    return whenever.Instant.from_timestamp(instant, unit="millisecond").to_tz(tz).format_iso().partition("[")[0]

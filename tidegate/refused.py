@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 from actors.decider import Refusal
 from events.errors import TidegateError
+
+T = TypeVar("T")
 
 _NEXT: Final = {
     "late": "look at what is free now, `tidegate booking slots`, and ask for that",
@@ -70,6 +72,13 @@ class Refused(TidegateError):
         self.refusal: Final = refusal
         self.code = refusal.code  # type: ignore[misc]  # each rule has a code; the class has none of its own
         self.next_step = _next_step(refusal, rooms)  # type: ignore[misc]  # as above
+
+
+def agreed(answer: T | Refusal) -> T:
+    """What was answered; raised, when it is a refusal."""
+    if isinstance(answer, Refusal):
+        raise Refused(answer)
+    return answer
 
 
 def _next_step(refusal: Refusal, rooms: Iterable[str]) -> str:

@@ -17,21 +17,19 @@ import msgspec
 
 from actors.decider import Refusal
 from actors.runtime.wire import Accepted
-from actors.waiting.commands import Claim, Exit, Join, Leave, Prolong, Remove, Revoke, ShowRoom, Touch
+from actors.waiting.asking import BEAT_S_MAX, Door, joining
+from actors.waiting.commands import Claim, Exit, Leave, Prolong, Remove, Revoke, ShowRoom, Touch
 from events.clock import Instant
 from events.errors import UnknownOutcome
 from events.names import is_identifier
 from events.room import RoomSettings
-from events.waiting.sessions import Ticket, hidden, line_actor, room_actor, session_of, shard_of, ticket_of
+from events.waiting.sessions import Ticket, line_actor, room_actor, ticket_of
 from events.waiting.work import zero_bits
 from projections.questions import TicketAnswer, TicketOf
 from tidegate.asking import Asking
 from tidegate.refused import Refused
 
 KEY_BYTES: Final = 16
-BEAT_S_MAX: Final = 20.0
-"""Who waits says so this often, or oftener where a room loses patience sooner."""
-BEATS_PER_PATIENCE: Final = 3
 LOOK_EVERY_S: Final = 1.0
 LOOK_AGAIN_S: Final = 0.1
 """However fast things change, nobody looks oftener."""
@@ -54,20 +52,6 @@ class JoinUnknown(UnknownOutcome):
     """It was asked for, and no answer came. The same key is the same place."""
 
     next_step = "join again with that --key"
-
-
-class Door(msgspec.Struct, frozen=True):
-    """What one has to know of a room before one stands in line."""
-
-    org: str
-    room: str
-    settings: RoomSettings
-    sequence: int
-    """Of the room's last commit when it was asked: nobody is to decide by an older one."""
-
-    @property
-    def beat_s(self) -> float:
-        return min(BEAT_S_MAX, self.settings.absent_after_s / BEATS_PER_PATIENCE)
 
 
 class InLine(msgspec.Struct, frozen=True):
@@ -93,20 +77,6 @@ async def at_door(asking: Asking, room: str) -> Door:
     return Door(asking.org, room, settings, last[actor].sequence if actor in last else 0)
 
 
-def joining(
-    door: Door, key: str, *, lane: str = "", code: str = "", identity: str = "", work: str = ""
-) -> tuple[str, Join]:
-    """Whom to ask, and what."""
-    shard = shard_of(_whose(door, key, identity), door.settings.shards)
-    command = Join(key, lane=lane, code=code, identity=identity, work=work, room=door.sequence)
-    return line_actor(door.org, door.room, shard), command
-
-
-def _whose(door: Door, key: str, identity: str) -> str:
-    """By whom the place is: by who they are, where the room asks for it; else by their session."""
-    return hidden(identity) if door.settings.one_per_identity and identity else session_of(key)
-
-
 async def join(
     asking: Asking,
     door: Door,
@@ -124,7 +94,7 @@ async def join(
     except Refused as refused:
         if refused.code != "work_needed":
             raise
-        work = await done(door.room, _whose(door, key, identity), door.settings.work_bits, asking.clock, worked)
+        work = await done(door.room, door.whose(key, identity), door.settings.work_bits, asking.clock, worked)
         answer = await asking.ask(*joining(door, key, lane=lane, code=code, identity=identity, work=work))
     except UnknownOutcome as error:
         raise JoinUnknown(f"whether it has joined is not known, key {key}: {error}") from error

@@ -15,10 +15,30 @@ from actors.booking.limits import LIMITS
 from actors.booking.parties import begins_at, days_of, quotas_of
 from actors.decider import Command, Refusal
 from events.calendar.offers import occupied
-from events.catalog import EventType
+from events.catalog import Catalog, EventType, Resource
 from events.day import Booking, Wish, new_id, owner_of
 
 Parts: TypeAlias = tuple[tuple[str, Command], ...]
+
+
+def bookable(catalog: Catalog, event_type: str, resource: str) -> tuple[EventType, Resource] | Refusal:
+    """Both, if the one can be booked by the other."""
+    found, way = catalog.active.get(resource), catalog.event_types.get(event_type)
+    if way is None:
+        return Refusal("unknown_event_type", f"there is no event type {event_type!r}")
+    if found is None:
+        return Refusal("unknown_resource", f"there is no resource {resource!r}, or it is out of use")
+    if not catalog.linked(event_type, resource):
+        return Refusal("not_linked", f"{resource!r} cannot be booked by {event_type!r}")
+    return way, found
+
+
+def minutes_of(event_type: EventType, asked: int | None) -> int | Refusal:
+    """The duration that was asked for, if there is one; else the first."""
+    if asked is not None and asked not in event_type.durations:
+        lengths = ", ".join(map(str, event_type.durations))
+        return Refusal("wrong_duration", f"{event_type.slug} takes {lengths} minutes, not {asked}")
+    return event_type.durations[0] if asked is None else asked
 
 
 def id_for(event_type: EventType, wish: Wish, token: str) -> str:

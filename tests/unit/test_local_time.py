@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from events.calendar.moments import BadTime, local_iso
 from events.calendar.quantum import BadDate
 from events.calendar.zones import UnknownZone
-from tidegate.local_time import BadTime, clock, date_from, instant_from, local_iso, range_shown, shown
+from tidegate.local_time import clock, date_from, instant_from, range_shown, shown
 
 BERLIN = "Europe/Berlin"
 SATURDAY = 1_795_280_000_000

@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from actors.waiting.asking import Door, joining
 from events.clock import system_clock
 from events.codec import spelled
 from events.room import (
@@ -39,7 +40,7 @@ from tidegate.cli.room.passing import signed
 from tidegate.cli.room.setting import OPTIONS, lanes_from, settings_from
 from tidegate.draws import NoSecret
 from tidegate.telling import Teller
-from tidegate.visiting import Door, done, joining
+from tidegate.visiting import done
 
 NOW = 1_795_280_000_000
 """2026-11-21T16:53:20Z."""

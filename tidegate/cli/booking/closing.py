@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from events.calendar.moments import local_iso
 from events.calendar.quantum import SPAN_DAYS_MAX, Span, date_of_day, day_number, floor, shares
 from events.calendar.zones import local_day_span
 from events.clock import Instant
@@ -29,7 +30,7 @@ from tidegate.cli.booking.common import (
     zone_of,
 )
 from tidegate.cli.shared import Invocation
-from tidegate.local_time import date_from, instant_from, local_iso, range_shown
+from tidegate.local_time import date_from, instant_from, range_shown
 
 _BLOCK: Final = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})_(?P<days>\d{1,2})_[a-z0-9-]+", re.ASCII)
 

@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from actors.decider import Refusal
+from actors.booking import asking
+from events.calendar.moments import local_iso
 from events.calendar.quantum import MINUTE_MS
 from events.calendar.zones import zone
 from events.catalog import Catalog, EventType, Resource
@@ -19,8 +20,8 @@ from events.clock import Instant
 from events.day import Item, Status, Wish
 from events.errors import TidegateError, UnknownOutcome
 from tidegate.cli.shared import Invocation
-from tidegate.local_time import instant_from, local_iso, range_shown
-from tidegate.refused import Refused
+from tidegate.local_time import instant_from, range_shown
+from tidegate.refused import agreed
 
 EventTypeArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="EVENT_TYPE", help="Its slug, as `list` shows it.")
@@ -137,22 +138,12 @@ def wanted(
 
 def bookable(catalog: Catalog, event_type: str, resource: str) -> tuple[EventType, Resource]:
     """Both, if the one can be booked by the other; refused as a day would."""
-    found, way = catalog.active.get(resource), catalog.event_types.get(event_type)
-    if way is None:
-        raise Refused(Refusal("unknown_event_type", f"there is no event type {event_type!r}"))
-    if found is None:
-        raise Refused(Refusal("unknown_resource", f"there is no resource {resource!r}, or it is out of use"))
-    if not catalog.linked(event_type, resource):
-        raise Refused(Refusal("not_linked", f"{resource!r} cannot be booked by {event_type!r}"))
-    return way, found
+    return agreed(asking.bookable(catalog, event_type, resource))
 
 
 def minutes_of(event_type: EventType, asked: int | None) -> int:
     """The duration that was asked for, if there is one; else the first."""
-    if asked is not None and asked not in event_type.durations:
-        lengths = ", ".join(map(str, event_type.durations))
-        raise Refused(Refusal("wrong_duration", f"{event_type.slug} takes {lengths} minutes, not {asked}"))
-    return event_type.durations[0] if asked is None else asked
+    return agreed(asking.minutes_of(event_type, asked))
 
 
 def _item(text: str) -> Item:

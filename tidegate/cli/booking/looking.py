@@ -85,10 +85,11 @@ async def slots(
 
     What is held may be free again in seconds; what is full is booked, or out of use.
     """
+    from events.calendar.moments import local_iso
     from events.calendar.zones import zone
     from projections.questions import DaySlots, Slot
     from tidegate.asking import opened
-    from tidegate.local_time import clock, date_from, local_iso
+    from tidegate.local_time import clock, date_from
 
     async with opened(call.settings) as asking:
         way, found = bookable(await asking.catalog(resource, event_type=event_type), event_type, resource)
@@ -211,8 +212,8 @@ def _list_catalog(call: Invocation, catalog: Any, what: str) -> None:
 
 
 def _booking_data(booking: Any, tz: str, *, reveal: bool) -> dict[str, Any]:
+    from events.calendar.moments import local_iso
     from events.facts import redacted
-    from tidegate.local_time import local_iso
 
     plain = msgspec.to_builtins(booking) if reveal else redacted(booking)
     kept = {

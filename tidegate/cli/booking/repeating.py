@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from events.calendar.moments import local_iso
 from events.day import Wish
 from events.errors import UnknownOutcome
 from tidegate.cli.booking.common import (
@@ -39,7 +40,7 @@ from tidegate.cli.booking.common import (
     wish_when,
 )
 from tidegate.cli.shared import ExitCode, Invocation
-from tidegate.local_time import date_from, local_iso
+from tidegate.local_time import date_from
 from tidegate.refused import Refused
 
 if TYPE_CHECKING:

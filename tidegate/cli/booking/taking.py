@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from events.calendar.moments import local_iso
 from events.errors import UnknownOutcome
 from tidegate.cli.booking.common import (
     AnswerOption,
@@ -35,7 +36,7 @@ from tidegate.cli.booking.common import (
     wish_data,
 )
 from tidegate.cli.shared import Invocation, cancelled_by_interrupt
-from tidegate.local_time import local_iso, second
+from tidegate.local_time import second
 from tidegate.refused import Refused
 
 _BEATS_PER_PERIOD: Final = 3

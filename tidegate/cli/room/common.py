@@ -108,7 +108,7 @@ def estimate_shown(estimate: Estimate | None) -> str:
 def ticket_data(ticket: TicketAnswer, tz: str = "UTC") -> dict[str, Any]:
     import msgspec
 
-    from tidegate.local_time import local_iso
+    from events.calendar.moments import local_iso
 
     data: dict[str, Any] = msgspec.to_builtins(ticket)
     data["ticket"] = data.pop("id")

@@ -22,9 +22,10 @@ from tidegate.cli.room.passing import print_pass
 from tidegate.cli.shared import Invocation, cancelled_by_interrupt
 
 if TYPE_CHECKING:
+    from actors.waiting.asking import Door
     from projections.questions import TicketAnswer
     from tidegate.asking import Asking
-    from tidegate.visiting import Door, InLine
+    from tidegate.visiting import InLine
 
 _LINE_EVERY_S: Final = 1.0
 """Where there is no terminal, how it stands is told this often at most, while it only moves up."""
