@@ -30,7 +30,8 @@ would have written for such a pass.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 from jwt import PyJWS, PyJWTError
@@ -40,7 +41,7 @@ from events.codec import canonical, read_back
 from events.errors import TidegateError
 from events.names import is_identifier
 from events.waiting.sessions import is_session, ticket_of
-from gateway.keys import ALGORITHM, LIFE_MAX_S, PublicKeys, SigningKey
+from gateway.keys import ALGORITHM, LIFE_MAX_S, Keys, PublicKeys, SigningKey
 
 TOKEN_CHARACTERS_MAX: Final = 1_024
 """The longest names make 801; what is longer isn't looked at."""
@@ -110,6 +111,21 @@ class _Claims(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def sign(pass_: Pass, key: SigningKey) -> str:
     """The token. `ValueError` when there can be no such pass."""
     return _JWS.encode(canonical(_claims_of(pass_)), key.private, ALGORITHM, headers={"kid": key.kid})
+
+
+def pass_of_seat(org: str, seat: Mapping[str, Any], keys: Keys, at: Instant) -> str:
+    """The pass that says to others what a room says of a seat. It was not given before its seat, whatever this
+    machine's clock shows."""
+    since, until = seat["since"], seat["until"]
+    pass_ = Pass(
+        id=seat["ticket"],
+        org=org,
+        room=seat["room"],
+        session=seat["session"],
+        issued_at=min(max(at, since), until),
+        expires_at=until,
+    )
+    return sign(pass_, keys.signing(at))
 
 
 def verify_pass(token: str, keys: PublicKeys, *, org: str, room: str, session: str | None = None, at: Instant) -> Pass:

@@ -117,9 +117,14 @@ def _problem(error: TidegateError) -> Problem:
 
 async def ask(bus: Bus, question: Question, timeout_ms: int) -> Any:
     """The answer, as `questions.KINDS` says; `Unanswered` with the problem; or a `BusError`."""
+    return (await ask_at(bus, question, timeout_ms))[0]
+
+
+async def ask_at(bus: Bus, question: Question, timeout_ms: int) -> tuple[Any, int]:
+    """The same, and the sequence that the answer stands on."""
     kind = KIND_OF[type(question)]
     message = await bus.request(PREFIX + kind, _ENCODER.encode(question), timeout_ms)
     reply = _REPLIES.decode(message.data)
     if reply.error is not None:
         raise Unanswered(reply.error.code, reply.error.detail, reply.error.fault)
-    return _ANSWERS[kind].decode(reply.answer)
+    return _ANSWERS[kind].decode(reply.answer), reply.sequence

@@ -2,7 +2,7 @@
 
 They are two read models, because they live differently: bookings are few and stay, holds come and go every few
 seconds. So a day has two topics, `day/<resource>/<date>` and `holds/<resource>/<date>`, and whoever shows it adds them
-up. A heartbeat is no fact, so it changes neither.
+up. A heartbeat is no fact, so it changes neither. What a day changes of its month is told there too (`months`).
 
 What a fact says of a booking, a hold or a block is kept beside the counts, because the fact that ends it names it by
 its id alone. The counts follow from these claims, and a snapshot has only the claims.
@@ -34,9 +34,10 @@ from events.day import (
     Unblocked,
 )
 from events.log import Recorded
-from projections.columns import Columns, Units, bits
-from projections.folding import Bits, Change, Delta, spelled
+from projections.columns import Columns, Flags, Units, same
+from projections.folding import Bits, Change, Delta
 from projections.limits import PAST_DAYS
+from projections.months import DayBusy, MonthChanged, flipped, month_delta
 from projections.saved_days import SavedDays, pack, unpack
 
 Runs: TypeAlias = tuple[Slots, ...]
@@ -56,8 +57,8 @@ class DayChanged(Delta, frozen=True, tag="day"):
 
 
 class UnitsChanged(Delta, frozen=True, tag="units"):
-    """Topic `units/<resource>`: how many there are. It changes all of the resource's days. Those that something
-    happened on are told by deltas of their own too; who shows one that nothing happened on follows this."""
+    """Topic `units/<resource>`: how many there are. It changes all of the resource's days and months. Those that
+    something happened on are told by deltas of their own too; who shows one that nothing happened on follows this."""
 
     capacity: int
 
@@ -105,7 +106,7 @@ class Availability:
     """A projection."""
 
     name = "availability"
-    version = 2
+    version = 3
 
     def __init__(self) -> None:
         self.columns = Columns()
@@ -140,7 +141,7 @@ class Availability:
         row = columns.make_row(columns.resource(org, resource), day)
         before = (columns.taken[row].copy(), columns.held[row].copy(), columns.blocked[row] > 0)
         self._fold(row, facts)
-        return self._changes(f"{resource}/{date}", org, row, before, recorded.sequence, tell=tell)
+        return self._changes((org, resource, date), row, before, recorded.sequence, tell=tell)
 
     def _advance(self, day: int) -> None:
         if day > self.today:
@@ -178,31 +179,49 @@ class Availability:
                     pass  # what becomes of a booking without its slots
 
     def _changes(
-        self, topic: str, org: str, row: int, before: tuple[Any, Any, Any], sequence: int, *, tell: bool
+        self, day: tuple[str, str, str], row: int, before: tuple[Any, Any, Any], sequence: int, *, tell: bool
     ) -> list[Change]:
         """What is not as it was before; and that it changed here."""
-        columns = self.columns
+        columns, (org, resource, date) = self.columns, day
         was_taken, was_held, was_blocked = before
         taken, held, blocked = columns.taken[row], columns.held[row], columns.blocked[row] > 0
-        day_differs = not (np.array_equal(taken, was_taken) and np.array_equal(blocked, was_blocked))
-        holds_differ = not np.array_equal(held, was_held)
+        day_differs = not (same(taken, was_taken) and same(blocked, was_blocked))
+        holds_differ = not same(held, was_held)
         found: list[Change] = []
-        if tell and day_differs:
-            capacity = int(columns.capacity[columns.resource_of[row]])
-            day = _day_delta(capacity, was_taken >= capacity, was_taken, was_blocked, taken, blocked)
-            before_at = columns.changed_at(int(columns.resource_of[row]), row)
-            found.append(Change(org, f"day/{topic}", before_at, sequence, day))
-        if tell and holds_differ:
-            old, new = bits(was_held > 0), bits(held > 0)
-            holds = HoldsChanged(spelled(new & ~old), spelled(old & ~new), runs(held, held != was_held))
-            found.append(Change(org, f"holds/{topic}", int(columns.held_at[row]), sequence, holds))
         if day_differs:
+            number = int(columns.resource_of[row])
+            capacity = int(columns.capacity[number])
+            was_busy, busy = (was_taken >= capacity) | was_blocked, (taken >= capacity) | blocked
+            if tell:
+                delta = _day_delta(capacity, was_busy, busy, was_taken, was_blocked, taken, blocked)
+                at = columns.changed_at(number, row)
+                found.append(Change(org, f"day/{resource}/{date}", at, sequence, delta))
+            found += self._month_changes(day, row, was_busy, busy, sequence, tell=tell)
             columns.taken_at[row] = sequence
+        if tell and holds_differ:
+            holds = HoldsChanged(*flipped(was_held > 0, held > 0), runs(held, held != was_held))
+            found.append(Change(org, f"holds/{resource}/{date}", int(columns.held_at[row]), sequence, holds))
         if holds_differ:
             columns.held_at[row] = sequence
         if day_differs or holds_differ:
             columns.changed(row)
         return found
+
+    def _month_changes(
+        self, day: tuple[str, str, str], row: int, was_busy: Flags, busy: Flags, sequence: int, *, tell: bool
+    ) -> list[Change]:
+        """What the day changes of its month: what is busy, or that there is something in it at all."""
+        columns, (org, resource, date) = self.columns, day
+        number, month, differs = int(columns.resource_of[row]), date[:7], not same(busy, was_busy)
+        if not differs and (number, month) in columns.busy_at:
+            return []
+        before = columns.month_changed_at(number, month)
+        columns.busy_at[number, month] = sequence
+        if not tell:
+            return []
+        days = (DayBusy(date, *flipped(was_busy, busy)),) if differs else ()
+        delta = MonthChanged(int(columns.capacity[number]), days)
+        return [Change(org, f"month/{resource}/{month}", before, sequence, delta)]
 
     def _resize(self, org: str, facts: Iterable[Any], at: Instant, sequence: int) -> Iterator[Change]:
         """What is full follows how many units there are."""
@@ -225,10 +244,14 @@ class Availability:
                 continue
             for row in columns.days_of(number):
                 taken, blocked = columns.taken[row], columns.blocked[row] > 0
-                delta = _day_delta(units, taken >= old, taken, blocked, taken, blocked)
-                topic = f"day/{id}/{date_of_day(int(columns.day_of[row]))}"
-                yield Change(org, topic, columns.changed_at(number, row), sequence, delta)
+                was_busy, busy = (taken >= old) | blocked, (taken >= units) | blocked
+                delta = _day_delta(units, was_busy, busy, taken, blocked, taken, blocked)
+                date = date_of_day(int(columns.day_of[row]))
+                yield Change(org, f"day/{id}/{date}", columns.changed_at(number, row), sequence, delta)
                 columns.changed(row)
+            for month in sorted(month for place, month in columns.busy_at if place == number):
+                before = columns.month_changed_at(number, month)
+                yield Change(org, f"month/{id}/{month}", before, sequence, month_delta(columns, number, month, old))
             yield Change(org, f"units/{id}", int(columns.resized_at[number]), sequence, UnitsChanged(units))
             columns.resized_at[number] = sequence
 
@@ -248,6 +271,7 @@ class Availability:
             saved.claims += ((place, "taken", id, "", slots) for id, slots in sorted(claims.taken.items()))
             saved.claims += ((place, "hold", id, one.session, one.slots) for id, one in sorted(claims.holds.items()))
             saved.claims += ((place, "block", id, "", slots) for id, slots in sorted(claims.blocks.items()))
+        saved.months = sorted((*names[number], month, at) for (number, month), at in columns.busy_at.items())
         return pack(saved)
 
     def load(self, data: bytes) -> None:
@@ -261,6 +285,7 @@ class Availability:
         for org, resized in saved.resized.items():
             for id, at in resized.items():
                 columns.resized_at[columns.resource(org, id)] = at
+        columns.busy_at = {(columns.resource(org, id), month): at for org, id, month, at in saved.months}
         rows = [columns.make_row(columns.resource(org, id), day) for org, id, day, _, _ in saved.days]
         columns.taken_at[rows] = [taken_at for *_, taken_at, _ in saved.days]
         columns.held_at[rows] = [held_at for *_, held_at in saved.days]
@@ -287,12 +312,11 @@ def _drop_hold(claims: Claims, id: str, held: Units) -> None:
     held[slots.first : slots.end] -= slots.units
 
 
-def _day_delta(capacity: int, was_full: Any, was_taken: Units, was_blocked: Any, taken: Units, blocked: Any) -> Delta:
-    was_busy, busy = bits(was_full | was_blocked), bits((taken >= capacity) | blocked)
-    old, new = bits(was_blocked), bits(blocked)
+def _day_delta(
+    capacity: int, was_busy: Flags, busy: Flags, was_taken: Units, was_blocked: Flags, taken: Units, blocked: Flags
+) -> DayChanged:
     return DayChanged(
-        capacity, spelled(busy & ~was_busy), spelled(was_busy & ~busy), spelled(new & ~old), spelled(old & ~new),
-        runs(taken, taken != was_taken),
+        capacity, *flipped(was_busy, busy), *flipped(was_blocked, blocked), runs(taken, taken != was_taken)
     )  # fmt: skip
 
 

@@ -11,13 +11,13 @@ there are or were. Row 0 is a day on which nothing ever happened, and stands for
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from events.calendar.bitmaps import WORDS, Bitmaps
-from events.calendar.quantum import SLOTS
+from events.calendar.quantum import SLOTS, date_of_day
 
 Rows: TypeAlias = NDArray[np.int32]
 """Row numbers; 0 where there is none."""
@@ -32,6 +32,11 @@ _FIRST_ROOM: Final = 64
 def words(flags: Flags) -> Bitmaps:
     """Flags per slot (…, 96) as words of a bitmap (…, 3)."""
     return np.packbits(flags, axis=-1, bitorder="little").view(np.uint32)
+
+
+def same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two columns of one day are alike; `np.array_equal` takes fifteen times as long to say so."""
+    return one.tobytes() == other.tobytes()
 
 
 def bits(flags: Flags) -> int:
@@ -55,6 +60,9 @@ class Columns:
         self.taken_at: NDArray[np.int64] = np.zeros(_FIRST_ROOM, np.int64)
         """The sequence at which what is taken, blocked or there changed last."""
         self.held_at: NDArray[np.int64] = np.zeros(_FIRST_ROOM, np.int64)
+        self.busy_at: dict[tuple[int, str], int] = {}
+        """By resource and month (`2026-12`), of those in which something was ever taken or blocked: the sequence at
+        which that began, or at which what is busy changed last."""
         self._pages: Final[dict[int, Rows]] = {}
         self._free: Final[list[int]] = []
         self._stale: Final[set[int]] = set()
@@ -80,6 +88,10 @@ class Columns:
     def changed_at(self, resource: int, row: int) -> int:
         """The sequence at which one of its days, if only by its capacity, changed last."""
         return max(int(self.taken_at[row]), int(self.resized_at[resource]))
+
+    def month_changed_at(self, resource: int, month: str) -> int:
+        """The sequence at which one of its months, if only by its capacity, changed last what is busy."""
+        return max(self.busy_at.get((resource, month), 0), int(self.resized_at[resource]))
 
     def row(self, resource: int, day: int) -> int:
         """Where a day lies; 0 when nothing happened on it."""
@@ -142,6 +154,9 @@ class Columns:
                 del self._pages[page]
         for column in (self.taken, self.held, self.blocked, self._full, self.taken_at, self.held_at):
             column[dropped] = 0
+        month = date_of_day(day)[:7]
+        for key in [key for key in self.busy_at if key[1] < month]:
+            del self.busy_at[key]
         self._free.extend(dropped)
         self._stale.difference_update(dropped)
         return dropped

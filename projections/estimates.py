@@ -18,6 +18,7 @@ all seats, so the pace of those minutes says nothing of the hour behind them.
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import cached_property
 from itertools import accumulate
 from math import exp, inf, sqrt
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -138,19 +139,20 @@ class Forecast:
                 return Estimate(reason="not_open_yet")
             start = max(outlook.opens_in_s, 0.0)
         chance = _CHANCE * sqrt(ahead + 1)
-        faster, steady, slower = self._paces()
+        faster, steady, slower = self._paces
         low = self._wait(ahead + 1 - chance, line, faster)
         middle = self._wait(ahead + 1, line, steady)
         high = self._wait(ahead + 1 + chance, line, slower)
         if middle > HORIZON_S:
-            return Estimate(reason=self._reason() or "slower")
+            return Estimate(reason=self._reason or "slower")
         return Estimate(
             max(0, int(start + low - _STEP_S)),
             round(start + middle),
             None if high > HORIZON_S else int(start + high + 2 * _STEP_S) + 1,
-            self._reason(),
+            self._reason,
         )
 
+    @cached_property
     def _paces(self) -> tuple[_Pace, _Pace, _Pace]:
         """Faster, as it should be, slower."""
         window, rate = self._outlook.window, self._slowed()
@@ -171,6 +173,7 @@ class Forecast:
             return 1.0
         return min(max(called / allowed, 0.1), 1.0)
 
+    @cached_property
     def _reason(self) -> Reason:
         outlook, window, recent = self._outlook, self._outlook.window, self._outlook.recent
         if outlook.phase in {"scheduled", "pre_queue"}:

@@ -10,13 +10,14 @@ often it comes; anyone else has missed something and starts over (law 9).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
 
-from events import catalog, day, line, quota, room
+from events import access, catalog, day, line, quota, room
 from events.calendar.quantum import SLOTS
 from events.commit import Commit
 from events.errors import ChainBroken
@@ -25,6 +26,7 @@ from events.log import Recorded
 from events.names import kind_of
 
 READS: Final[dict[str, FactSet[Any]]] = {
+    "access": access.FACTS,
     "catalog": catalog.FACTS,
     "day": day.FACTS,
     "line": line.FACTS,
@@ -32,6 +34,8 @@ READS: Final[dict[str, FactSet[Any]]] = {
     "room": room.FACTS,
 }
 """The kinds whose facts are folded here."""
+
+_SEQUENCE: Final = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
 
 Bits: TypeAlias = str
 """The bitmap of a day's slots in 24 hexadecimal digits, slot 0 the lowest bit: no number of JSON is that wide."""
@@ -104,3 +108,9 @@ def epoch_of(identity: str) -> str:
 
 def position(epoch: str, sequence: int) -> str:
     return f"{epoch}:{sequence}"
+
+
+def sequence_at(epoch: str, text: str) -> int | None:
+    """The sequence that a position names; none when it is of another log, or no position."""
+    named, _, sequence = text.partition(":")
+    return int(sequence) if named == epoch and _SEQUENCE.fullmatch(sequence) else None

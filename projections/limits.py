@@ -37,6 +37,7 @@ QUESTIONS_AT_ONCE_MAX: Final = 1_024
 """Waiting for the log together; the next one is told to ask again."""
 RESOURCES_MAX: Final = 5_000
 """Of one question."""
+TICKETS_MAX: Final = 256
 VISITS_MAX: Final = 60
 RANGE_DAYS_MAX: Final = 62
 PAGE_ROWS_MAX: Final = 200
@@ -54,6 +55,17 @@ assert SPAN_DAYS_MAX < RANGE_DAYS_MAX
 CHANGES_WAITING_MAX: Final = 50_000
 """Deltas that wait to be published; when there are more they are dropped, and it is said that they were."""
 BEAT_MS: Final = 1_000
+"""Between beats, when there is nothing new to say."""
+BEATS_APART_MS: Final = 20
+"""Between beats in any case."""
+RECENT_MAX: Final = 20_000
+RECENT_BYTES_MAX: Final = 16 << 20
+"""Of what was published, so much is kept for whoever comes back."""
+SINCE_DELTAS_MAX: Final = 1_000
+SINCE_BYTES_MAX: Final = 512 << 10
+"""Whoever missed more is faster to start over."""
+
+assert SINCE_BYTES_MAX < ANSWER_BYTES_MAX
 
 # Waiting rooms
 GATHER_MS: Final = 250

@@ -16,13 +16,17 @@ from events.log import EventLog
 from events.names import is_actor
 from events.shelf import Shelf
 from projections import finding, waiting
+from projections.access import Accesses
 from projections.availability import Availability
 from projections.bookings import Bookings
 from projections.catalog import Catalogs, part_of
+from projections.folding import position, sequence_at
 from projections.limits import AT_LEAST_WAIT_MS
 from projections.offering import check, check_series, day_slots, month
 from projections.projector import Projector, Told
 from projections.questions import (
+    AccessAnswer,
+    AccessOf,
     Booking,
     CatalogAnswer,
     CatalogOf,
@@ -38,13 +42,18 @@ from projections.questions import (
     RoomOf,
     Search,
     Shown,
+    ShownAnswer,
+    Since,
+    SinceAnswer,
     TicketOf,
+    Tickets,
     Unanswered,
     WhichDays,
 )
 from projections.questions import Bookings as AskBookings
 from projections.questions import Rooms as AskRooms
 from projections.quotas import Quotas
+from projections.recent import Recent
 from projections.rooms import Rooms
 from projections.space import range_of
 from projections.topics import shown
@@ -52,14 +61,20 @@ from projections.which_days import which_days
 
 
 class ReadModels:
-    def __init__(self, events: EventLog, shelf: Shelf, clock: Clock, told: Told | None = None) -> None:
+    """`recent` is what was published of what is `told`; without it only who stands where a topic is may go on."""
+
+    def __init__(
+        self, events: EventLog, shelf: Shelf, clock: Clock, told: Told | None = None, recent: Recent | None = None
+    ) -> None:
         self.catalogs: Final = Catalogs()
         self.availability: Final = Availability()
         self.bookings: Final = Bookings()
         self.quotas: Final = Quotas()
         self.rooms: Final = Rooms()
-        folds = (self.catalogs, self.availability, self.bookings, self.quotas, self.rooms)
+        self.accesses: Final = Accesses()
+        folds = (self.catalogs, self.availability, self.bookings, self.quotas, self.rooms, self.accesses)
         self.projector: Final = Projector(events, shelf, folds, told)
+        self._recent: Final = Recent() if recent is None else recent
         self._events: Final = events
         self._clock: Final = clock
 
@@ -97,21 +112,43 @@ class ReadModels:
             case Search():
                 return finding.search(self.bookings.of(asked.org), catalog, asked, sequence)
             case Shown():
-                return shown(self.catalogs, self.availability, self.bookings, self.rooms, asked, self.projector.epoch)
+                return self._shown(asked)
+            case Since():
+                return self._since(asked)
             case CatalogOf():
                 if asked.event_types or asked.resources:
                     catalog = part_of(catalog, asked.event_types, asked.resources)
                 return CatalogAnswer(catalog, self.catalogs.sequence_of(asked.org))
+            case AccessOf():
+                access = self.accesses.of(asked.org)
+                keys = tuple(access.keys[id] for id in sorted(access.keys))
+                issuers = tuple(access.issuers[id] for id in sorted(access.issuers))
+                return AccessAnswer(keys, issuers, self.accesses.sequence_of(asked.org))
             case AskRooms():
                 return waiting.rooms_of(self.rooms, asked.org)
             case RoomOf():
                 return waiting.room_of(self.rooms, asked.org, asked.room, now)
             case TicketOf():
                 return waiting.ticket_answer(self.rooms, asked, now)
+            case Tickets():
+                return waiting.ticket_answers(self.rooms, asked, now)
             case NumbersOf():
                 return waiting.numbers_of(self.rooms, asked.org, asked.room, now)
             case _:
                 raise Unanswered("unknown_question", f"nobody answers {type(asked).__name__}")
+
+    def _shown(self, asked: Shown) -> ShownAnswer:
+        epoch = self.projector.epoch
+        return shown(self.accesses, self.catalogs, self.availability, self.bookings, self.rooms, asked, epoch)
+
+    def _since(self, asked: Since) -> SinceAnswer | None:
+        """All that was told since, or none where that is not known for sure."""
+        epoch, now = self.projector.epoch, self._shown(Shown(org=asked.org, topic=asked.topic)).position
+        if asked.position == now:
+            return SinceAnswer((), now)
+        at, here = sequence_at(epoch, asked.position), sequence_at(epoch, now)
+        missed = None if at is None or here is None else self._recent.since(asked.org, asked.topic, at, here)
+        return None if missed is None else SinceAnswer(missed.deltas, position(epoch, missed.through))
 
     async def _history(self, asked: History) -> tuple[Happened, ...]:
         owner = owner_of(asked.org, asked.id)

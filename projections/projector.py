@@ -39,7 +39,8 @@ class Behind(TidegateError):
 
 
 class Projector:
-    """Feeds the projections; `told` hears what changed by each step, once the log was caught up with."""
+    """Feeds the projections; `told` hears what changed by each step, if only nothing, once the log was caught up
+    with."""
 
     def __init__(
         self, events: EventLog, shelf: Shelf, projections: Sequence[Projection], told: Told | None = None
@@ -101,22 +102,22 @@ class Projector:
     def take(self, step: Step) -> None:
         """Take in what became true at once."""
         changes: list[Change] = []
-        tell = self._told is not None and step[-1].sequence > self.caught_up_at
+        told = self._told if step[-1].sequence > self.caught_up_at else None
         for recorded in step:
             missing = [one for one in self._projections if self._stand[one.name] < recorded.sequence]
             self._stand.update((one.name, recorded.sequence) for one in missing)
             org = recorded.actor.split(".", 1)[0]
             if org not in self.broken:
                 try:
-                    changes += _folded(recorded, missing, tell=tell)
+                    changes += _folded(recorded, missing, tell=told is not None)
                 except Exception:  # whatever it is, the others go on
                     self.broken[org] = f"what {recorded.actor} recorded at {recorded.sequence} cannot be folded"
                     log.exception("not_folded", actor=recorded.actor, sequence=recorded.sequence)
         self.sequence = step[-1].sequence
         self._last = step[-1]
         changes = [change for change in changes if change.org not in self.broken] if self.broken else changes
-        if changes and self._told is not None:
-            self._told(changes)
+        if told is not None:
+            told(changes)
         self._wake()
 
     async def reached(self, sequence: int, within_ms: int) -> None:

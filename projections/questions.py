@@ -2,6 +2,8 @@
 
 Every question names its organisation, and `at_least` the sequence that the asker knows of: the answer is not older
 (read your writes). A `session` sees its own holds as free, because that is how the judges see them.
+
+It is whole in one module because it is the one language that everybody asks projectors in.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
+from events.access import ApiKey, Issuer
 from events.calendar.quantum import Span
 from events.catalog import Catalog
 from events.clock import Instant
@@ -255,12 +258,28 @@ class Shown(Question, frozen=True):
 
 
 class ShownAnswer(msgspec.Struct, frozen=True):
-    """`position` is that of the topic's last change. `bookings` and `catalog` have no state here: they are asked for by
-    questions of their own."""
+    """`position` is that of the topic's last change. `access`, `bookings` and `catalog` have no state here: they are
+    asked for by questions of their own."""
 
     topic: str
     position: str
     state: Any = None
+
+
+class Since(Question, frozen=True):
+    """What was told of a topic behind this position, for a subscriber that comes back; none where that is not known for
+    sure. The position may be further than a projector has come: that of another one, which `at_least` waits for."""
+
+    topic: str
+    position: str
+
+
+class SinceAnswer(msgspec.Struct, frozen=True):
+    """Every delta as it was published, in order; none when nothing was told. They lead to `position`, and what is told
+    later goes on from there."""
+
+    deltas: tuple[msgspec.Raw, ...]
+    position: str
 
 
 class Rooms(Question, frozen=True):
@@ -330,6 +349,12 @@ class TicketAnswer(msgspec.Struct, frozen=True):
     """Where it came to stand as it does."""
 
 
+class Tickets(Question, frozen=True):
+    """How each of these tickets stands; none for one that is not there."""
+
+    tickets: tuple[str, ...]
+
+
 class NumbersOf(Question, frozen=True):
     """A room in numbers, for those who run it."""
 
@@ -349,6 +374,19 @@ class CatalogAnswer(msgspec.Struct, frozen=True):
     sequence: int
 
 
+class AccessOf(Question, frozen=True):
+    """What keys and tokens are checked by, for gateways."""
+
+
+class AccessAnswer(msgspec.Struct, frozen=True):
+    """Both ordered by id. Of keys those that were not revoked; whether one has expired is for whoever checks it to
+    see."""
+
+    keys: tuple[ApiKey, ...]
+    issuers: tuple[Issuer, ...]
+    sequence: int
+
+
 KINDS: Final[dict[str, tuple[type[Question], Any]]] = {
     "day_slots": (DaySlots, tuple[Slot, ...]),
     "month": (Month, dict[str, bool]),
@@ -361,10 +399,13 @@ KINDS: Final[dict[str, tuple[type[Question], Any]]] = {
     "search": (Search, Page),
     "history": (History, tuple[Happened, ...]),
     "shown": (Shown, ShownAnswer),
+    "since": (Since, SinceAnswer | None),
     "catalog": (CatalogOf, CatalogAnswer),
+    "access": (AccessOf, AccessAnswer),
     "rooms": (Rooms, tuple[RoomLine, ...]),
     "room": (RoomOf, RoomAnswer),
     "ticket": (TicketOf, TicketAnswer),
+    "tickets": (Tickets, tuple[TicketAnswer | None, ...]),
     "numbers": (NumbersOf, RoomNumbers),
 }
 """Every question by the name that it is asked under, with what its answer is."""

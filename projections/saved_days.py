@@ -1,6 +1,6 @@
-"""How availability is written down: two tables of Arrow columns, one behind the other.
+"""How availability is written down: three tables of Arrow columns, one behind the other.
 
-They hold days, and the claims on those days, each in order, so that equal states have equal bytes.
+They hold days, the claims on those days, and months, each in order, so that equal states have equal bytes.
 """
 
 from __future__ import annotations
@@ -38,6 +38,14 @@ _CLAIMS: Final = pa.schema(
         ("units", pa.int32()),
     ]
 )
+_MONTHS: Final = pa.schema(
+    [
+        ("org", pa.string()),
+        ("resource", pa.string()),
+        ("month", pa.string()),
+        ("busy_at", pa.int64()),
+    ]
+)
 _SIZES: Final = msgspec.json.Decoder(dict[str, Catalog])
 _RESIZED: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd")
@@ -53,6 +61,8 @@ class SavedDays:
     """Organisation, resource, day; the sequences of what is taken and of what is held."""
     claims: list[tuple[int, Kind, str, str, Slots]] = field(default_factory=list)
     """The place of the day in `days`, the id, the session of a hold, the slots."""
+    months: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Organisation, resource, month; the sequence of what is busy."""
 
 
 def pack(saved: SavedDays) -> bytes:
@@ -61,7 +71,7 @@ def pack(saved: SavedDays) -> bytes:
         for day, kind, id, session, slots in saved.claims
     ]
     sink = pa.BufferOutputStream()
-    for schema, rows in ((_DAYS, saved.days), (_CLAIMS, claims)):
+    for schema, rows in ((_DAYS, saved.days), (_CLAIMS, claims), (_MONTHS, saved.months)):
         about = {"today": str(saved.today), "sizes": canonical(saved.sizes), "resized": canonical(saved.resized)}
         named = schema.with_metadata(about if schema is _DAYS else None)
         columns = list(zip(*rows, strict=True)) or [()] * len(schema)
@@ -74,11 +84,11 @@ def pack(saved: SavedDays) -> bytes:
 
 def unpack(data: bytes) -> SavedDays:
     source = pa.BufferReader(data)
-    tables = [pa.ipc.open_stream(source).read_all() for _ in range(2)]
-    days, claims = ([column.to_pylist() for column in table.columns] for table in tables)
+    tables = [pa.ipc.open_stream(source).read_all() for _ in range(3)]
+    days, claims, months = ([column.to_pylist() for column in table.columns] for table in tables)
     about = tables[0].schema.metadata
     saved = SavedDays(int(about[b"today"]), _SIZES.decode(about[b"sizes"]), _RESIZED.decode(about[b"resized"]))
-    saved.days = _rows(days)
+    saved.days, saved.months = _rows(days), _rows(months)
     saved.claims = [
         (day, _KINDS[kind], id, session, Slots(first, end, units))
         for day, kind, id, session, first, end, units in _rows(claims)

@@ -61,7 +61,7 @@ async def _serve(
     ground: Ground, until: asyncio.Event, name: str, clock: Clock, started: Callable[[ReadModels], None] | None
 ) -> None:
     publishing = Publishing(name, ground.bus)
-    models = ReadModels(await ground.log(), await ground.shelf(), clock, publishing.told)
+    models = ReadModels(await ground.log(), await ground.shelf(), clock, publishing.told, publishing.recent)
     await models.projector.start()
     answering = Answering(ground.bus, models)
     loop = asyncio.get_running_loop()

@@ -5,20 +5,24 @@ Bookings are shown here as their deltas tell them, without whom they are for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from events.calendar.quantum import SLOTS, day_number, mask
+from events.calendar.quantum import SLOTS, date_of_day, day_number, mask
 from events.day import Slots
 from projections import waiting
+from projections.access import Accesses
 from projections.availability import Availability, DayChanged, HoldsChanged, Runs, UnitsChanged, runs
 from projections.bookings import Bookings, told_row
 from projections.catalog import Catalogs
 from projections.columns import bits
 from projections.folding import Bits, position, spelled
+from projections.months import MonthChanged, MonthShown, days_in, month_shown
 from projections.questions import Shown, ShownAnswer, Unanswered
 from projections.rooms import Rooms
+
+_NOTHING: Final[Bits] = spelled(0)
 
 
 class DayShown(msgspec.Struct, frozen=True):
@@ -38,7 +42,13 @@ class HoldsShown(msgspec.Struct, frozen=True):
 
 
 def shown(
-    catalogs: Catalogs, availability: Availability, bookings: Bookings, rooms: Rooms, asked: Shown, epoch: str
+    accesses: Accesses,
+    catalogs: Catalogs,
+    availability: Availability,
+    bookings: Bookings,
+    rooms: Rooms,
+    asked: Shown,
+    epoch: str,
 ) -> ShownAnswer:
     match asked.topic.split("/"):
         case ["room" | "block" | "ticket" | "numbers", *_]:
@@ -46,6 +56,9 @@ def shown(
             return ShownAnswer(asked.topic, position(epoch, at), state)
         case ["day", resource, date]:
             at, state = _day(availability, asked.org, resource, date, holds=False)
+            return ShownAnswer(asked.topic, position(epoch, at), state)
+        case ["month", resource, name]:
+            at, state = _month(availability, asked.org, resource, name)
             return ShownAnswer(asked.topic, position(epoch, at), state)
         case ["units", resource]:
             number = _number(availability, asked.org, resource)
@@ -61,6 +74,8 @@ def shown(
             return ShownAnswer(asked.topic, position(epoch, bookings.of(asked.org).sequence))
         case ["catalog"]:
             return ShownAnswer(asked.topic, position(epoch, catalogs.sequence_of(asked.org)))
+        case ["access"]:
+            return ShownAnswer(asked.topic, position(epoch, accesses.sequence_of(asked.org)))
         case _:
             raise Unanswered("unknown_topic", f"there is no topic {asked.topic[:100]!r}")
 
@@ -77,6 +92,14 @@ def _day(availability: Availability, org: str, resource: str, date: str, *, hold
     capacity, taken, blocked = int(columns.capacity[number]), columns.taken[row], columns.blocked[row] > 0
     busy = spelled(bits((taken >= capacity) | blocked))
     return columns.changed_at(number, row), DayShown(capacity, busy, spelled(bits(blocked)), runs(taken, taken > 0))
+
+
+def _month(availability: Availability, org: str, resource: str, name: str) -> tuple[int, MonthShown]:
+    number, (first, _) = _number(availability, org, resource), days_in(name)
+    if first < availability.first_day:
+        raise Unanswered("too_long_ago", "some of its days are only in the log", "late")
+    columns = availability.columns
+    return columns.month_changed_at(number, name), month_shown(columns, number, name)
 
 
 def _number(availability: Availability, org: str, resource: str) -> int:
@@ -103,6 +126,24 @@ def day_after(day: DayShown, delta: DayChanged) -> DayShown:
         _flipped(day.blocked, delta.blocked_set, delta.blocked_cleared),
         _with(day.taken, delta.taken),
     )
+
+
+def month_resized(month: MonthShown, delta: UnitsChanged, name: str) -> MonthShown | None:
+    """The same month with another capacity, if nothing ever happened in it. None of one that is told so by a delta of
+    its own: whoever has missed that starts over."""
+    if not month.untouched:
+        return None
+    full = spelled(mask(0, SLOTS))
+    days = {} if delta.capacity > 0 else {date_of_day(day): full for day in range(*days_in(name))}
+    return MonthShown(delta.capacity, untouched=True, days=days)
+
+
+def month_after(month: MonthShown, delta: MonthChanged) -> MonthShown:
+    days = dict(month.days)
+    for one in delta.days:
+        days[one.date] = _flipped(days.get(one.date, _NOTHING), one.busy_set, one.busy_cleared)
+    busy = {date: days[date] for date in sorted(days) if days[date] != _NOTHING}
+    return MonthShown(delta.capacity, untouched=False, days=busy)
 
 
 def holds_after(holds: HoldsShown, delta: HoldsChanged) -> HoldsShown:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from events.clock import Instant
 from events.room import ORDINARY
 from events.waiting.sessions import ticket_of
 from projections.estimates import Estimate, Forecast, Line, Outlook
-from projections.limits import ROOMS_SHOWN_MAX
+from projections.limits import ROOMS_SHOWN_MAX, TICKETS_MAX
 from projections.numbers import RoomNumbers
 from projections.paces import MINUTE_S, WINDOW_S, Pace, Sums
 from projections.places import BLOCK_PLACES, Lane
@@ -18,6 +18,7 @@ from projections.questions import (
     RoomLine,
     TicketAnswer,
     TicketOf,
+    Tickets,
     Unanswered,
 )
 from projections.room_topics import BlockShown, LaneShown, RoomShown, TicketShown
@@ -48,12 +49,24 @@ def room_of(rooms: Rooms, org: str, id: str, now: Instant) -> RoomAnswer:
     )
     waiting = known[ORDINARY].states[State.WAITING] if ORDINARY in known else 0
     drawing = known[ORDINARY].states[State.DRAWING] if ORDINARY in known else 0
-    newcomer = _estimate(room, ORDINARY, waiting + drawing, now)
+    newcomer = _Estimates(now).of(room, ORDINARY, waiting + drawing)
     return RoomAnswer(id, room.phase, room.about, lanes, newcomer, room.seed, room.changed_at)
 
 
 def ticket_answer(rooms: Rooms, asked: TicketOf, now: Instant) -> TicketAnswer:
     room, row = _ticket(rooms, asked.org, asked.ticket)
+    return _answer(asked.ticket, room, row, _Estimates(now))
+
+
+def ticket_answers(rooms: Rooms, asked: Tickets, now: Instant) -> tuple[TicketAnswer | None, ...]:
+    if len(asked.tickets) > TICKETS_MAX:
+        raise Unanswered("too_many_tickets", f"at most {TICKETS_MAX} at a time")
+    estimates = _Estimates(now)
+    found = ((id, _found(rooms, asked.org, id)) for id in asked.tickets)
+    return tuple(None if one is None else _answer(id, *one, estimates) for id, one in found)
+
+
+def _answer(id: str, room: Room, row: int, estimates: _Estimates) -> TicketAnswer:
     places = room.places
     lane, state = places.lanes[int(places.lane[row])], State(int(places.state[row]))
     placed, in_line = not places.drawing, state in IN_LINE
@@ -61,10 +74,10 @@ def ticket_answer(rooms: Rooms, asked: TicketOf, now: Instant) -> TicketAnswer:
     ahead = lane.ahead(place) if placed and in_line else None
     estimate = None
     if in_line:
-        estimate = _estimate(room, lane.name, ahead, now) if ahead is not None else _drawn_estimate(room, lane, now)
+        estimate = estimates.of(room, lane.name, ahead) if ahead is not None else estimates.drawn(room, lane)
     until = int(places.until[row])
     return TicketAnswer(
-        asked.ticket,
+        id,
         NAMES[state],
         lane.name,
         place if placed else None,
@@ -128,25 +141,45 @@ def _room(rooms: Rooms, org: str, id: str) -> Room:
 
 
 def _ticket(rooms: Rooms, org: str, id: str) -> tuple[Room, int]:
+    found = _found(rooms, org, id)
+    if found is None:
+        raise Unanswered("unknown_ticket", f"there is no ticket {id[:100]!r}")
+    return found
+
+
+def _found(rooms: Rooms, org: str, id: str) -> tuple[Room, int] | None:
     ticket = ticket_of(id)
     room = rooms.of(org).get(ticket.room) if ticket is not None else None
     row = room.places.row_of(ticket.shard, ticket.number) if room is not None and ticket is not None else None
-    if room is None or row is None:
-        raise Unanswered("unknown_ticket", f"there is no ticket {id[:100]!r}")
-    return room, row
+    return None if room is None or row is None else (room, row)
 
 
 # How long it will take
 
 
-def _estimate(room: Room, lane: str, ahead: int, now: Instant) -> Estimate:
-    return forecast(room, now).estimate(ahead, _line(room, lane, now))
+class _Estimates:
+    """Those of one question. It may ask for many tickets of a lane, and how that moves is looked at once."""
 
+    def __init__(self, now: Instant) -> None:
+        self._now: Final = now
+        self._lines: Final[dict[tuple[Room, str], tuple[Forecast, Line]]] = {}
+        self._drawn: Final[dict[tuple[Room, str], Estimate]] = {}
 
-def _drawn_estimate(room: Room, lane: Lane, now: Instant) -> Estimate:
-    """For somebody whose place is not drawn yet: from the first to the last of all who take part."""
-    first, middle, last = (_estimate(room, lane.name, ahead, now) for ahead in (0, lane.states[0] // 2, lane.states[0]))
-    return Estimate(first.low_s, middle.middle_s, last.high_s, last.reason)
+    def of(self, room: Room, lane: str, ahead: int) -> Estimate:
+        known = self._lines.get((room, lane))
+        if known is None:
+            known = self._lines[room, lane] = (forecast(room, self._now), _line(room, lane, self._now))
+        return known[0].estimate(ahead, known[1])
+
+    def drawn(self, room: Room, lane: Lane) -> Estimate:
+        """For somebody whose place is not drawn yet: from the first to the last of all who take part."""
+        known = self._drawn.get((room, lane.name))
+        if known is None:
+            many = lane.states[State.DRAWING]
+            first, middle, last = (self.of(room, lane.name, ahead) for ahead in (0, many // 2, many))
+            known = Estimate(first.low_s, middle.middle_s, last.high_s, last.reason)
+            self._drawn[room, lane.name] = known
+        return known
 
 
 def forecast(room: Room, now: Instant) -> Forecast:

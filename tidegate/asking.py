@@ -27,13 +27,13 @@ from events.errors import BusError, UnknownOutcome
 from events.log import EventLog
 from events.names import actor_name, is_actor
 from events.nats.ground import Ground, reached
+from gateway.shrinking import Reserved, shrink
 from projections import answering, publishing
 from projections.limits import PAGE_ROWS_MAX
 from projections.questions import Bookings, CatalogAnswer, CatalogOf, Page, Question, Row, Unanswered
 from tidegate import run_file
 from tidegate.config import Settings
 from tidegate.refused import Refused
-from tidegate.shrinking import Reserved, shrink
 
 WITHIN_MS: Final = 15_000
 _NOT_ASKED_AGAIN: Final = frozenset({"changed_meanwhile", "queue_full"})

@@ -16,10 +16,10 @@ import msgspec
 from actors.booking.lifecycle import ALIVE
 from actors.catalog import PutEventType, RemoveEventType
 from actors.decider import Refusal
+from gateway.shrinking import LATER
 from projections.questions import Bookings, Page, Row
 from tidegate.asking import Asking
 from tidegate.refused import Refused
-from tidegate.shrinking import LATER
 
 NAMED_MAX: Final = 20
 

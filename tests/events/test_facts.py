@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from events import catalog, day, quota
+from events import access, catalog, day, quota
 from events.commit import GENESIS, Decided, encode
 from events.facts import REDACTED, Fact, FactSet, Personal, redacted
 
@@ -80,7 +80,10 @@ class TestNames:
             "StandbyPassed.1", "Unblocked.1",
         }  # fmt: skip
         assert _tags(quota.FACTS) == {"Advanced.1", "Counted.1", "Recounted.1", "Uncounted.1"}
-        kinds = (*catalog.FACTS.current, *day.FACTS.current, *quota.FACTS.current)
+        assert _tags(access.FACTS) == {
+            "ApiKeyIssued.1", "ApiKeyRevoked.1", "ApiKeyRotated.1", "IssuerPut.1", "IssuerRemoved.1",
+        }  # fmt: skip
+        kinds = (*catalog.FACTS.current, *day.FACTS.current, *quota.FACTS.current, *access.FACTS.current)
         assert {kind.__struct_config__.tag_field for kind in kinds} == {"fact"}
 
     def test_a_fact_is_frozen(self) -> None:

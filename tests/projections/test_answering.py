@@ -49,7 +49,7 @@ def told_story() -> Story:
 async def answered(story: Story, bus: MemoryBus) -> AsyncIterator[tuple[ReadModels, MemoryLog]]:
     log = MemoryLog(lambda: NOW)
     publishing = Publishing("p", bus)
-    read = ReadModels(log, MemoryShelf(), lambda: NOW, publishing.told)
+    read = ReadModels(log, MemoryShelf(), lambda: NOW, publishing.told, publishing.recent)
     await read.projector.start()
     tasks = [asyncio.ensure_future(read.projector.run()), asyncio.ensure_future(publishing.run(read.projector))]
     answers = Answering(bus, read)
@@ -182,18 +182,19 @@ async def test_changes_are_told_with_where_they_stand() -> None:
         id = "studio.2026-12-07.b"
         story.tell(owner_of(ORG, id), BookingCancelled(id, ""))
         await append(log, story.steps[-1:])
-        await until(lambda: len(heard) == 6)
+        await until(lambda: len(heard) == 7)
         await until(lambda: beats)
         assert [one.subject for one in heard] == [
             "deltas.demo.catalog",
             f"deltas.demo.day.studio.{DATE}",
+            "deltas.demo.month.studio.2026-12",
             f"deltas.demo.booking.{id}",
             "deltas.demo.bookings",
             f"deltas.demo.booking.{id}",
             "deltas.demo.bookings",
         ]
         told = [msgspec.json.decode(one.data, type=Told) for one in heard]
-        assert [(one.before, one.after) for one in told[2::2]] == [
+        assert [(one.before, one.after) for one in told[3::2]] == [
             (f"{epoch}:0", f"{epoch}:2"),
             (f"{epoch}:2", f"{epoch}:3"),
         ]

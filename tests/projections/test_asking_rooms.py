@@ -9,7 +9,7 @@ import pytest
 from events.memory.bus import MemoryBus
 from events.room import Lane, PhaseEntered, RoomSettings
 from projections.answering import ask
-from projections.questions import NumbersOf, Question, RoomOf, Rooms, Shown, TicketOf, Unanswered
+from projections.questions import NumbersOf, Question, RoomOf, Rooms, Shown, TicketOf, Tickets, Unanswered
 from projections.room_topics import NumbersChanged
 from tests.projections.launch import PRESS, ROOM, Launch, opened
 from tests.projections.story import NOW, ORG
@@ -40,6 +40,34 @@ def test_a_ticket_knows_its_block() -> None:
     assert (found.place, found.block, found.index, found.ahead, found.position) == (1_029, 1, 5, 1_029, 1_030)
     assert launch.ticket("1.0").block == 2
     assert launch.shown(f"block/{ROOM}/2").state.lane == "press"
+
+
+def test_many_tickets_are_asked_for_at_once() -> None:
+    """Each as if it were asked for alone, in the order of the asking, and none for one that is not there."""
+    launch = opened(per_minute=60, capacity=9, lanes=(PRESS,))
+    queued = launch.join(0, *[""] * 30, "press", "press")
+    launch.later(30)
+    launch.call(queued[:3])
+    launch.leave(queued[5])
+    launch.silent([queued[7]])
+    ids = [f"{ROOM}.{one.id}" for one in (*reversed(queued), queued[0])]
+    asked = (*ids, f"{ROOM}.0.99", "none.0.0", "launch.00.0", "")
+    found = launch.ask(Tickets(org=ORG, tickets=asked))
+    assert found[:-4] == tuple(launch.ask(TicketOf(org=ORG, ticket=id)) for id in ids)
+    assert found[-4:] == (None, None, None, None)
+    assert launch.ask(Tickets(org="other", tickets=(ids[0],))) == (None,)
+    with pytest.raises(Unanswered, match="at most 256"):
+        launch.ask(Tickets(org=ORG, tickets=("launch.0.0",) * 257))
+
+
+def test_many_who_wait_for_the_draw_are_told_the_same() -> None:
+    """Whoever is one of so many may be the first or the last of them."""
+    launch = Launch(RoomSettings(draw=True, per_minute=60, opens_at=NOW + 600_000))
+    launch.enter("pre_queue")
+    ids = tuple(f"{ROOM}.{one.id}" for one in launch.join(0, *[""] * 50))
+    found = launch.ask(Tickets(org=ORG, tickets=ids))
+    assert found == tuple(launch.ask(TicketOf(org=ORG, ticket=id)) for id in ids)
+    assert len({one.estimate for one in found}) == 1
 
 
 def test_numbers_are_counted_lane_by_lane() -> None:
@@ -142,6 +170,7 @@ async def test_all_of_it_is_answered_over_the_bus() -> None:
             Rooms(org=ORG),
             RoomOf(org=ORG, room=ROOM),
             TicketOf(org=ORG, ticket=f"{ROOM}.{one.id}"),
+            Tickets(org=ORG, tickets=(f"{ROOM}.{one.id}", f"{ROOM}.9.9")),
             NumbersOf(org=ORG, room=ROOM),
         ):
             assert await ask(bus, asked, 1_000) == models.answer_now(asked)

@@ -140,9 +140,10 @@ def follow(
 ) -> None:
     """Take in what was told, as a subscriber does."""
     for change in story.changes[told:]:
-        if change.topic.count("/") != 2:
+        kind, _, of = change.topic.partition("/")
+        if kind not in {"day", "holds"}:
             continue
-        _, resource, date = change.topic.split("/")
+        resource, _, date = of.partition("/")
         day, holds = shown[resource, date]
         if isinstance(change.delta, DayChanged):
             assert day[0] == str(change.before) and isinstance(day[1], DayShown)
@@ -180,12 +181,13 @@ def test_what_is_held_changes_only_the_topic_of_holds() -> None:
     story.tell(actor, taken("b", Slots(4, 8), "h"))
     assert [(one.topic, one.before, one.after) for one in story.changes[2:]] == [
         (f"day/studio/{DATE}", 0, 3),
+        ("month/studio/2026-12", 0, 3),
         (f"holds/studio/{DATE}", 2, 3),
     ]
     assert story.changes[2].delta == DayChanged(
         1, spelled(0xF0), spelled(0), spelled(0), spelled(0), (Slots(4, 8),)
     )  # fmt: skip
-    assert story.changes[3].delta == HoldsChanged(spelled(0), spelled(0xF0), (Slots(4, 8, 0),))
+    assert story.changes[4].delta == HoldsChanged(spelled(0), spelled(0xF0), (Slots(4, 8, 0),))
 
 
 def test_what_comes_and_goes_within_a_commit_is_not_told() -> None:

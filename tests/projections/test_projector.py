@@ -81,7 +81,7 @@ async def test_a_batch_is_shown_whole() -> None:
         await append(log, story.steps[-1:])
         await models.projector.reached(story.steps[-1][0].sequence, 1_000)
         assert models.projector.sequence == story.steps[-1][-1].sequence
-        assert [change.after for change in told] == [one.sequence for one in story.steps[-1]]
+        assert list(dict.fromkeys(change.after for change in told)) == [one.sequence for one in story.steps[-1]]
 
 
 async def test_what_was_there_before_is_not_told() -> None:

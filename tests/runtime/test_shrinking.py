@@ -15,8 +15,8 @@ from events.calendar.quantum import DAY_MS, date_of
 from events.catalog import EventType
 from events.clock import Instant
 from events.day import Item, Wish
+from gateway.shrinking import Reserved, shrink
 from tests.support.house import House, accepted, open_house
-from tidegate.shrinking import Reserved, shrink
 
 VISIT = EventType("visit", "visit", durations=(60,))
 NOON_MS = 12 * 3_600_000

@@ -30,13 +30,13 @@ from events.room import (
 from events.waiting.sessions import hidden, session_of
 from events.waiting.work import flaw_of
 from gateway.keys import Keys
+from gateway.passes import pass_of_seat
 from projections.estimates import Estimate
 from tidegate import draws, logs
 from tidegate.cli import app
 from tidegate.cli.room import room_app
 from tidegate.cli.room.common import BadRoom, estimate_shown, span_from, span_shown, when_from
 from tidegate.cli.room.crowding import rate_from, share_from
-from tidegate.cli.room.passing import signed
 from tidegate.cli.room.setting import OPTIONS, lanes_from, settings_from
 from tidegate.draws import NoSecret
 from tidegate.telling import Teller
@@ -196,7 +196,7 @@ def test_a_pass_is_checked_with_the_public_keys_alone(tmp_path: Path) -> None:
     assert json.loads(run("pass", "check", "x", "--room", "sale", "--json").stderr)["error"]["code"] == "bad_jwks"
     assert not (tmp_path / ".tidegate").exists()
     keys = Keys.open(tmp_path / ".tidegate" / "keys")
-    token = signed("demo", seat(system_clock() + 60_000), keys, system_clock())
+    token = pass_of_seat("demo", seat(system_clock() + 60_000), keys, system_clock())
     ran = run("pass", "check", token, "--room", "sale", "--json")
     assert ran.exit_code == 0 and json.loads(ran.stdout)["ticket"] == "sale.0.1"
     (tmp_path / "jwks.json").write_text(run("keys", "show").stdout)
@@ -209,7 +209,7 @@ def test_a_pass_is_checked_with_the_public_keys_alone(tmp_path: Path) -> None:
     ):
         refused = run("pass", "check", token, *wrong, "--json")
         assert (refused.exit_code, json.loads(refused.stderr)["error"]["code"]) == (1, code)
-    old = signed("demo", seat(system_clock() - 1), keys, system_clock())
+    old = pass_of_seat("demo", seat(system_clock() - 1), keys, system_clock())
     assert "error[pass_expired]" in run("pass", "check", old, "--room", "sale").stderr
     forged = run("pass", "check", token[:-4] + "AAAA", "--room", "sale")
     assert forged.exit_code == 1 and "next: " in forged.stderr

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.access import issuer_app, key_app
 from tidegate.cli.ask import ask
 from tidegate.cli.booking import booking_app
 from tidegate.cli.commands import commands
@@ -23,6 +24,7 @@ from tidegate.cli.status import status
 from tidegate.cli.up import SETTINGS as UP_SETTINGS
 from tidegate.cli.up import up
 from tidegate.cli.version import print_version, version
+from tidegate.cli.webhook import webhook_app
 
 app = typer.Typer(
     name="tidegate",
@@ -47,6 +49,9 @@ add(app, status)
 add(app, demo)
 app.add_typer(booking_app)
 app.add_typer(room_app)
+app.add_typer(key_app)
+app.add_typer(issuer_app)
+app.add_typer(webhook_app)
 add(app, send)
 add(app, commands)
 add(app, ask)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from events.clock import Instant
 from tidegate.cli.booking.common import done
 from tidegate.cli.room.common import KeyOption, TicketArgument
 from tidegate.cli.shared import Invocation
@@ -176,8 +175,9 @@ def rotate(call: Invocation) -> None:
 def print_pass(call: Invocation, org: str, seat: dict[str, Any], now: int) -> None:
     """The pass, signed: the last line is nothing but the token, so that it can be copied, or read by `tail -1`."""
     from events.clock import iso
+    from gateway.passes import pass_of_seat
 
-    token = signed(org, seat, _keys(call), now)
+    token = pass_of_seat(org, seat, _keys(call), now)
     data = {
         "event": "pass", "ticket": seat["ticket"], "room": seat["room"], "session": seat["session"],
         "until": iso(seat["until"]), "until_max": iso(seat["until_max"]), "pass": token,
@@ -186,22 +186,6 @@ def print_pass(call: Invocation, org: str, seat: dict[str, Any], now: int) -> No
     done(call, data, f"in: {seat['ticket']}", **rows)
     if not call.json:
         call.out.print(token, markup=False, soft_wrap=True)
-
-
-def signed(org: str, seat: dict[str, Any], keys: Keys, at: Instant) -> str:
-    """The pass that says so to others. It was not given before its seat, whatever this machine's clock shows."""
-    from gateway.passes import Pass, sign
-
-    since, until = seat["since"], seat["until"]
-    pass_ = Pass(
-        id=seat["ticket"],
-        org=org,
-        room=seat["room"],
-        session=seat["session"],
-        issued_at=min(max(at, since), until),
-        expires_at=until,
-    )
-    return sign(pass_, keys.signing(at))
 
 
 def _keys(call: Invocation) -> Keys:

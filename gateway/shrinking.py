@@ -71,7 +71,7 @@ async def shrink(
     await asyncio.sleep(rationed.reply["settled_after_ms"] / 1000)
     while True:  # more than once when clocks differ
         looked_at = clock()
-        days = await _reserved(sender, log, f"{org}.day.{resource}", date_of(looked_at), capacity)
+        days = await reserved(sender, log, f"{org}.day.{resource}", date_of(looked_at), capacity)
         if isinstance(days, Refusal):
             return days
         if days:
@@ -83,7 +83,7 @@ async def shrink(
         await asyncio.sleep((answer.retry_after_ms or 500) / 1000)
 
 
-async def _reserved(sender: Sender, log: EventLog, days: str, today: str, most: int) -> list[Reserved] | Refusal:
+async def reserved(sender: Sender, log: EventLog, days: str, today: str, most: int) -> list[Reserved] | Refusal:
     """The days to come on which more than that is reserved."""
     coming = [actor for actor in await log.actors_under(days) if actor.rpartition(".")[2] >= today]
     found: list[Reserved] = []

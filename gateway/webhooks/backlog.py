@@ -1,0 +1,245 @@
+"""What waits for one endpoint, and in which order it may go: no clock, no network, no log in here.
+
+Happenings of one entity go one after the other, the next when the one before is done or given up. Those of different
+entities wait for nobody but themselves: so the *head* of each entity's line is what may go, at once or when its time to
+be tried again has come.
+
+All that is open (read and not done) is known to whoever would have to go on in our place: each report names what is
+open and was not named before, or has been tried since, and moves `through` past it. So what is delivered again after a
+crash is what was under way or done since the last report, and no more.
+
+It holds bodies for as long as they are few; whatever has to wait long is read again when its time comes.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from heapq import heappop, heappush
+from typing import Final
+
+from actors.webhooks.commands import Report
+from actors.webhooks.limits import ATTEMPTS_KEPT, DEAD_PER_REPORT_MAX, DONE_PER_REPORT_MAX, LATE_PER_REPORT_MAX
+from events.clock import Instant
+from events.webhooks import Attempt, Dead, Late
+from gateway.webhooks.happenings import Happening
+from gateway.webhooks.limits import BODIES_BYTES_MAX, OPEN_MAX, READY_MAX
+
+NOT_IN_THE_LOG: Final = "not_in_the_log"
+
+
+class Open:
+    """A happening that is not done."""
+
+    __slots__ = (
+        "attempts", "body", "entity", "event", "first_at", "id", "next_at", "order", "told", "under_way",
+    )  # fmt: skip
+
+    def __init__(self, id: str, event: str, entity: str, order: tuple[int, int, int]) -> None:
+        self.id: Final = id
+        self.event: Final = event
+        self.entity: Final = entity
+        self.order: Final = order
+        self.body: bytes | None = None
+        """None when it has to be read again."""
+        self.attempts = 0
+        self.first_at: Instant = 0
+        self.next_at: Instant = 0
+        self.told: Late | None = None
+        """What was reported of it."""
+        self.under_way = False
+
+    @property
+    def late(self) -> Late:
+        return Late(self.id, self.attempts, self.first_at, self.next_at)
+
+
+class Backlog:
+    def __init__(self, through: dict[str, int]) -> None:
+        self._open: Final[dict[str, Open]] = {}
+        self._lines: Final[dict[str, list[Open]]] = {}
+        """By entity, in order."""
+        self._ready: Final[deque[Open]] = deque()
+        """Heads that may go; some of them may not be heads any more."""
+        self._later: Final[list[tuple[Instant, tuple[int, int, int], str]]] = []
+        """A heap of heads whose time has not come; some of them may not be true any more."""
+        self._bytes = 0
+        self._through = dict(through)
+        self._through_told = dict(through)
+        self._done: list[str] = []
+        self._dead: list[Dead] = []
+        self._attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_KEPT)
+        self._delivered = 0
+        self._failed = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._open
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether to read on."""
+        return len(self._open) < OPEN_MAX and len(self._ready) < READY_MAX
+
+    def through(self, source: str) -> int:
+        """How far the source has been read."""
+        return self._through.get(source, 0)
+
+    # What comes in
+
+    def read(self, source: str, sequence: int, found: list[Happening]) -> None:
+        """The commit at that sequence tells these, perhaps nothing."""
+        for happening in found:
+            if happening.id not in self._open:  # it was late before, and is told twice by nobody
+                self._add(_opened(happening))
+        self._through[source] = max(sequence, self._through.get(source, 0))
+
+    def restore(self, late: Late, happening: Happening) -> None:
+        """What was late before we came, or what somebody asked for: it stands in the log as late already."""
+        if happening.id in self._open:
+            return
+        one = _opened(happening)
+        one.attempts, one.first_at, one.next_at = late.attempts, late.first_at, late.next_at
+        one.told = late
+        self._add(one)
+
+    def lose(self, late: Late, at: Instant) -> None:
+        """What stands as late, and is not in the log."""
+        self._dead.append(Dead(late.id, "unknown", late.attempts, late.first_at, at, NOT_IN_THE_LOG))
+
+    def _add(self, one: Open) -> None:
+        if one.body is not None:
+            self._bytes += len(one.body)
+            if self._bytes > BODIES_BYTES_MAX:
+                self._let_go(one)
+        self._open[one.id] = one
+        line = self._lines.setdefault(one.entity, [])
+        before = 1 if line and line[0].under_way else 0
+        insort(line, one, lo=before, key=lambda each: each.order)
+        if line[0] is one:
+            self._queue(one)
+
+    def _queue(self, head: Open) -> None:
+        if head.next_at:
+            heappush(self._later, (head.next_at, head.order, head.id))
+        else:
+            self._ready.append(head)
+
+    def _let_go(self, one: Open) -> None:
+        """Of its body."""
+        if one.body is not None:
+            self._bytes -= len(one.body)
+            one.body = None
+
+    # What goes out
+
+    def next(self, now: Instant) -> Open | None:
+        """The next that may go, which is under way from here on."""
+        while self._later and self._later[0][0] <= now:
+            next_at, _, id = heappop(self._later)
+            one = self._open.get(id)
+            if one is not None and one.next_at == next_at and self._may_go(one):
+                self._ready.append(one)
+        while self._ready:
+            one = self._ready.popleft()
+            if self._open.get(one.id) is one and self._may_go(one):
+                one.under_way = True
+                return one
+        return None
+
+    def _may_go(self, one: Open) -> bool:
+        return not one.under_way and self._lines[one.entity][0] is one
+
+    def next_at(self) -> Instant | None:
+        """When to look again, if nothing happens meanwhile: the time of whoever waits for one."""
+        return self._later[0][0] if self._later else None
+
+    # What became of it
+
+    def tried(self, one: Open, attempt: Attempt, *, delivered: bool) -> None:
+        """Note an attempt. What follows from it is said by `done`, `again_at` or `give_up`."""
+        one.attempts += 1
+        one.first_at = one.first_at or attempt.at
+        self._attempts.append(attempt)
+        self._delivered += delivered
+        self._failed += not delivered
+
+    def done(self, one: Open) -> None:
+        if one.told is not None:
+            self._done.append(one.id)
+        self._leave(one)
+
+    def give_up(self, one: Open, at: Instant, why: str) -> None:
+        self._dead.append(Dead(one.id, one.event, one.attempts, one.first_at, at, why))
+        self._leave(one)
+
+    def again_at(self, one: Open, next_at: Instant) -> None:
+        one.under_way = False
+        one.next_at = next_at
+        self._let_go(one)
+        line = self._lines[one.entity]
+        line.sort(key=lambda each: each.order)  # somebody may have come meanwhile who belongs before it
+        self._queue(line[0])
+
+    def give_back(self, one: Open) -> None:
+        """It was not tried after all."""
+        one.under_way = False
+        self._queue(one)
+
+    def _leave(self, one: Open) -> None:
+        del self._open[one.id]
+        self._let_go(one)
+        line = self._lines[one.entity]
+        line.remove(one)
+        if line:
+            self._queue(line[0])
+        else:
+            del self._lines[one.entity]
+
+    # What is reported
+
+    def report(self, courier: str) -> Report | None:
+        """What has come of it since the last report that was `taken`; None when that is nothing."""
+        untold = [one.late for one in self._open.values() if one.told != one.late]
+        through = self._through if len(untold) <= LATE_PER_REPORT_MAX else {}
+        report = Report(
+            courier,
+            {source: at for source, at in through.items() if at > self._through_told.get(source, 0)},
+            tuple(untold[:LATE_PER_REPORT_MAX]),
+            tuple(self._done[:DONE_PER_REPORT_MAX]),
+            tuple(self._dead[:DEAD_PER_REPORT_MAX]),
+            tuple(self._attempts),
+            self._delivered,
+            self._failed,
+        )
+        return None if report == Report(courier) else report
+
+    @staticmethod
+    def moves_only(report: Report) -> bool:
+        """Whether nothing has happened but that the log was read: what can be told now and then."""
+        return report == Report(report.courier, report.through)
+
+    def taken(self, report: Report) -> None:
+        """The report stands in the log."""
+        self._through_told |= report.through
+        for late in report.late:
+            one = self._open.get(late.id)
+            if one is not None:
+                one.told = late
+            elif late.id not in self._done and not any(dead.id == late.id for dead in self._dead):
+                self._done.append(late.id)  # while it was reported late
+        del self._done[: len(report.done)]
+        del self._dead[: len(report.dead)]
+        for _ in report.attempts:
+            if self._attempts and self._attempts[0] in report.attempts:
+                self._attempts.popleft()
+        self._delivered -= report.delivered
+        self._failed -= report.failed
+
+
+def _opened(happening: Happening) -> Open:
+    one = Open(happening.id, happening.event, happening.entity, happening.order)
+    one.body = happening.body
+    return one

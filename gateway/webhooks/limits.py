@@ -1,0 +1,73 @@
+"""Every limit of the courier, in one place; units last; their relations asserted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.runtime.limits import COMMAND_BYTES_MAX
+from actors.webhooks.limits import LATE_MAX, LEASE_MS, REPORT_BYTES_MAX
+
+# Sending
+AT_ONCE_PER_ENDPOINT_MAX: Final = 8
+AT_ONCE_MAX: Final = 64
+"""Of one courier, whatever the endpoint."""
+TIMEOUT_MS: Final = 10_000
+"""For everything: looking the name up, connecting, sending, and the beginning of an answer."""
+ANSWER_BYTES_MAX: Final = 4_096
+"""So much of an answer is read, for the connection's sake; nobody looks at it."""
+ANSWER_READ_MS: Final = 1_000
+"""And no longer than this: what it comes to was said before."""
+ADDRESSES_TRIED_MAX: Final = 3
+IDLE_CONNECTION_MS: Final = 30_000
+
+# Trying again
+BACKOFF_MS: Final = (
+    5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000,
+)  # fmt: skip
+"""How long after each failure it is tried again; after more of them, the last."""
+JITTER_SHARE: Final = 0.2
+"""An interval is longer or shorter by up to so much of itself."""
+TRIED_FOR_MS: Final = 86_400_000
+"""Since the first attempt; the last one is made when it is over."""
+FAILING_MAX_MS: Final = 3 * 86_400_000
+"""An endpoint at which nothing has succeeded for so long is disabled."""
+DEAD_IN_A_ROW_MAX: Final = 100
+"""Or one of which so many happenings have been given up, with no success between them."""
+
+# Reading ahead
+OPEN_MAX: Final = LATE_MAX
+"""Happenings that are read and not done. The others wait in the log."""
+READY_MAX: Final = 32
+"""Of these, so many that nothing stands in the way of; then no more is read."""
+BODIES_BYTES_MAX: Final = 4 << 20
+"""Bodies that one endpoint's backlog holds in memory; beyond that they are read again when their time comes."""
+TICKETS_PER_BODY_MAX: Final = 500
+
+# Keeping in touch
+LOOK_EVERY_MS: Final = 1_000
+"""How often the endpoints are looked at."""
+REPORT_EVERY_MS: Final = 1_000
+"""While there is something to report."""
+MOVED_EVERY_MS: Final = 30_000
+"""When there is nothing to report but that the log was read, and told nothing that is wanted."""
+ATTEND_EVERY_MS: Final = 2_000
+"""While there is not. It is how soon a test or a replay is heard of."""
+ASK_AGAIN_MS: Final = 3_000
+"""How often a courier asks for an endpoint that another one attends to."""
+ANSWERED_WITHIN_MS: Final = 5_000
+SURE_FOR_MS: Final = 8_000
+"""So long after it began to say that it is there, a courier that has had no answer since stops sending: somebody else
+may be about to."""
+FINISH_WITHIN_MS: Final = 3_000
+"""When a courier goes, what is under way has so long to come to its end."""
+MEND_AFTER_MS: Final = 5_000
+"""After a bug of ours with one endpoint it is begun anew."""
+READ_AGAIN_MS: Final = 1_000
+"""When a body could not be read again."""
+STEPS_AT_A_TIME: Final = 64
+"""Commits that are read for one endpoint while the others wait."""
+
+assert REPORT_BYTES_MAX < COMMAND_BYTES_MAX * 9 // 10
+assert REPORT_EVERY_MS <= ATTEND_EVERY_MS < SURE_FOR_MS < LEASE_MS
+assert AT_ONCE_PER_ENDPOINT_MAX <= AT_ONCE_MAX
+assert READY_MAX < OPEN_MAX
