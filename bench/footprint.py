@@ -61,10 +61,10 @@ async def bytes_per_actor() -> float:
 
         pid = on.hosts["host-0"].pid
         await asyncio.gather(*(call(f"warm-{number}.catalog") for number in range(2_000)))
-        before = _pss_bytes(pid)
+        before = pss_bytes(pid)
         for start in range(0, ACTORS, 5_000):
             await asyncio.gather(*(call(f"idle-{number}.catalog") for number in range(start, start + 5_000)))
-        return (_pss_bytes(pid) - before) / ACTORS - state
+        return (pss_bytes(pid) - before) / ACTORS - state
 
 
 def _state_bytes() -> float:
@@ -89,6 +89,8 @@ async def stack_megabytes(runtime: str) -> dict[str, float]:
             "--runtime",
             runtime,
             "--json",
+            "--set",
+            "gateway.port=0",
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -104,7 +106,7 @@ async def stack_megabytes(runtime: str) -> dict[str, float]:
             sizes: dict[str, float] = {}
             for pid in [process.pid, *_descendants(process.pid)]:
                 name = _program(pid)
-                sizes[name] = sizes.get(name, 0.0) + _pss_bytes(pid) / 1e6
+                sizes[name] = sizes.get(name, 0.0) + pss_bytes(pid) / 1e6
             return sizes
         finally:
             process.terminate()
@@ -117,7 +119,7 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _pss_bytes(pid: int) -> int:
+def pss_bytes(pid: int) -> int:
     """The memory that is this process's own, with its share of what it shares."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()

@@ -111,6 +111,10 @@ class EventLog(Protocol):
         `demo.day.studio.2026-12-07`."""
         ...
 
+    async def orgs_with(self, kind: str) -> list[str]:
+        """The organisations that have commits of an actor `<org>.<kind>`, in order."""
+        ...
+
     def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
         """All steps behind `after`, then those to come, without end. A batch is shown whole or not yet.
         Ends with a `LogHalted` when the log was created anew or ends before `after`.

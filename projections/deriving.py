@@ -7,6 +7,10 @@ exact as soon as both have been heard up to the same sequence.
 
 Following is the same for both: what goes on from where one stands is taken in, what leads no further is known already,
 and for anything else one starts over, with the topic as it is now.
+
+These deltas are gathered (`conflating`), and a topic may be looked at while one of them is still being gathered: then
+one stands behind its beginning and before its end. They say how things are, not by how much they differ, so whoever
+stands there takes them in as well; a block that is told as new is known already, perhaps.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ class Following(Generic[T]):
         self.position = position
 
     def hear(self, change: Change) -> None:
-        if change.before == self.position:
+        if change.before == self.position or (change.delta.gathered and change.before < self.position < change.after):
             self.state, self.position = after(self.state, change), change.after
         elif change.after > self.position:
             raise StartOver(f"{change.topic} is at {self.position}, and what comes goes on from {change.before}")
@@ -57,7 +61,8 @@ def room_after(room: RoomShown, delta: RoomChanged) -> RoomShown:
         lanes[now.lane] = (now.called_through, now.waiting, lanes[now.lane][2] if now.lane in lanes else ())
     for block, lane in ((one.block, one.lane) for one in delta.added):
         through, waiting, blocks = lanes[lane]
-        lanes[lane] = (through, waiting, (*blocks, block))
+        if block not in blocks:
+            lanes[lane] = (through, waiting, (*blocks, block))
     return RoomShown(
         room.phase if delta.phase is None else delta.phase,
         room.about if delta.about is None else delta.about,

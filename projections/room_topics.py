@@ -49,13 +49,15 @@ class About(msgspec.Struct, frozen=True):
     draw: bool = False
     shards: int = 1
     work_bits: int = 0
+    one_per_identity: bool = False
+    absent_after_s: int = 60
 
 
 def about_of(settings: RoomSettings) -> About:
     return About(
         settings.title, settings.announcement, tuple(LaneTitle(lane.id, lane.title) for lane in settings.lanes),
         settings.pre_queue_at, settings.opens_at, settings.closes_at, settings.draw, settings.shards,
-        settings.work_bits,
+        settings.work_bits, settings.one_per_identity, settings.absent_after_s,
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ Nothing is ignored: an unknown key, a wrong type, a value out of range, or one t
 effect refuses the start and names its source. A setting that silently does nothing is worse than none. (A default asks
 for nothing, wherever it stands: so a later source can take back what an earlier one said. Kubernetes invents variables
 for a service called `tidegate`: set `enableServiceLinks: false` there.)
+
+It is whole in one module: a setting is found beside all others, and beside what it may stand against.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias, get_origin, get_type_hints
 
@@ -37,8 +40,12 @@ DEMO_ORG: Final = "demo"
 IDENTIFIER: Final = r"\A[a-z0-9][a-z0-9_-]{0,63}\Z"
 """The grammar of `events.names.identifier`, as a pattern for a type."""
 
-Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
+PORT_MAX: Final = 65_535
+
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=PORT_MAX)]
 ServerUrl: TypeAlias = Annotated[str, Meta(pattern=r"\A(nats|tls)://[^\s,]+\Z")]
+Origin: TypeAlias = Annotated[str, Meta(pattern=r"\A(\*|https?://[^\s,/]+)\Z")]
+Network: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9A-Fa-f.:]+(/\d{1,3})?\Z")]
 HttpUrl: TypeAlias = Annotated[str, Meta(pattern=r"\Ahttps?://[^\s,]+\Z")]
 
 
@@ -104,6 +111,93 @@ class RaySettings(Section, frozen=True):
     ] = 80
 
 
+class GatewaySettings(Section, frozen=True):
+    host: Annotated[
+        str, Meta(description="The address that the gateway listens at; 0.0.0.0 for everybody.", min_length=1)
+    ] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="And its port, for HTTP and streams; 0 chooses a free one.")] = 8080
+    workers: Annotated[
+        int,
+        Meta(description="How many gateway processes share that port; with 0, `up` starts none.", ge=0, le=64),
+    ] = 1
+    courier: Annotated[bool, Meta(description="Whether gateways also deliver webhooks, one of them at a time.")] = True
+    private_webhooks: Annotated[
+        bool, Meta(description="Whether webhooks may lead to this network, by http as well: for development only.")
+    ] = False
+    origins: Annotated[
+        tuple[Origin, ...],
+        Meta(description="Other sites whose pages may call us, https://…; * for all, and then without cookies."),
+    ] = ()
+    keys_dir: Annotated[
+        str,
+        Meta(description="Where the signing keys are, the same on all nodes; empty for keys/ in the data directory."),
+    ] = ""
+    rate_factor: Annotated[
+        float, Meta(description="Multiplies how often anybody may ask; 0 for as often as they like.", ge=0, le=1e6)
+    ] = 1.0
+    connections_per_address: Annotated[
+        int, Meta(description="How many connections an address may have at a time; 0 for any number.", ge=0)
+    ] = 1_000
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Meta(description="Proxies in front of us, 10.0.0.0/8, whose word is taken for where a request is from."),
+    ] = ()
+    forwarded_header: Annotated[
+        Literal["x-forwarded-for", "forwarded"], Meta(description="The header in which they say so, and no other.")
+    ] = "x-forwarded-for"
+    metrics: Annotated[
+        Literal["local", "open", "off"],
+        Meta(
+            description="Who may see /metrics and what /readyz is about: programs on this machine, everybody, nobody."
+        ),
+    ] = "local"
+    metrics_port: Annotated[
+        Port,
+        Meta(description="A port of each process's own for these, counting up from here with workers; 0 for none."),
+    ] = 0
+    access_log: Annotated[bool, Meta(description="Whether each request leaves a line in the log.")] = True
+    log_addresses: Annotated[
+        Literal["short", "full", "none"],
+        Meta(description="How much of a client's address such a line has; short is its network, /24 or /48."),
+    ] = "short"
+    otel_endpoint: Annotated[
+        str,
+        Meta(
+            description="Where spans of traces are sent, by OTLP over HTTP, http://…:4318; empty for nowhere.",
+            pattern=r"\A(https?://[^\s,]+|)\Z",
+        ),
+    ] = ""
+    drain_s: Annotated[
+        int,
+        Meta(description="For how long a gateway that is to stop still takes requests, but is not ready.", ge=0, le=60),
+    ] = 0
+
+
+class MailSettings(Section, frozen=True):
+    host: Annotated[
+        str,
+        Meta(description="The mail server that takes letters to bookers; empty for no mail.", pattern=r"\A[^\s/@]*\Z"),
+    ] = ""
+    port: Annotated[int, Meta(description="And its port: 587 as a rule, 465 with tls.", ge=1, le=PORT_MAX)] = 587
+    security: Annotated[
+        Literal["none", "starttls", "tls"],
+        Meta(description="Whether it is spoken to in the clear, encrypted once it offers that, or from the start."),
+    ] = "starttls"
+    username: Annotated[str, Meta(description="What we are known as there; empty where nobody asks.")] = ""
+    password_file: Annotated[str, Meta(description="The file that has our password there, and nothing else.")] = ""
+    sender: Annotated[
+        str,
+        Meta(description="The address that letters are from.", pattern=r"\A([\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+|)\Z"),
+    ] = ""
+    base_url: Annotated[
+        str,
+        Meta(
+            description="Where people see their bookings, at <base_url>/<org>/bookings/<id>; empty for nowhere.",
+            pattern=r"\A(https?://[^\s,]+|)\Z",
+        ),
+    ] = ""
+
+
 class LogSettings(Section, frozen=True):
     level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")] = (
         "info"
@@ -130,7 +224,14 @@ class Settings(Section, frozen=True):
     nats: NatsSettings = NatsSettings()
     hosts: HostsSettings = msgspec.field(default_factory=HostsSettings)
     ray: RaySettings = RaySettings()
+    gateway: GatewaySettings = GatewaySettings()
+    mail: MailSettings = MailSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the signing keys and the secret are."""
+        return Path(self.gateway.keys_dir).expanduser() if self.gateway.keys_dir else self.data_dir / "keys"
 
     @property
     def embedded(self) -> bool:
@@ -167,10 +268,30 @@ class Loaded(msgspec.Struct, frozen=True):
 
     def value(self, key: str) -> Any:
         """The value of one setting as plain data, fit for any screen."""
+        return shown(self._of(key))
+
+    def raw(self, key: str) -> str:
+        """And as it would be written into the environment, credentials and all."""
+        value = self._of(key)
+        return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    def _of(self, key: str) -> Any:
         value: Any = self.settings
         for name in key.split("."):
             value = getattr(value, name)
-        return shown(value)
+        return value
+
+
+def said_again(settings: Settings, prefix: str) -> list[str]:
+    """The settings whose keys begin so, as words that mean the same to another program of ours."""
+    words: list[str] = []
+    for key in SETTINGS:
+        if key.startswith(prefix):
+            value: Any = settings
+            for name in key.split("."):
+                value = getattr(value, name)
+            words += ["--set", f"{key}={','.join(map(str, value)) if isinstance(value, tuple) else value}"]
+    return words
 
 
 def cores() -> int:
@@ -322,6 +443,38 @@ def _check_relations(settings: Settings, sources: Mapping[str, str]) -> None:
             refuse("ray.object_store_mb", f"is for an embedded Ray, but the runtime is {settings.runtime}")
         if settings.ray.address:
             refuse("ray.object_store_mb", "is for an embedded Ray, but ray.address names a cluster")
+
+    gateway = settings.gateway
+    if gateway.metrics_port:
+        last = gateway.metrics_port + gateway.workers - 1
+        if gateway.metrics == "off":
+            refuse("gateway.metrics_port", "is a port for what gateway.metrics turns off: leave out one of them")
+        if last > PORT_MAX:
+            refuse("gateway.metrics_port", f"goes up to {last} with {gateway.workers} workers")
+        if gateway.metrics_port <= gateway.port <= last:
+            refuse("gateway.metrics_port", f"goes from {gateway.metrics_port} to {last}, over gateway.port")
+    if gateway.log_addresses != "short" and not gateway.access_log:
+        refuse("gateway.log_addresses", "is for the lines that gateway.access_log turns off")
+    for network in gateway.trusted_proxies:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            refuse("gateway.trusted_proxies", f"is no list of networks: {error}")
+    if gateway.forwarded_header != SETTINGS["gateway.forwarded_header"].default and not gateway.trusted_proxies:
+        refuse("gateway.forwarded_header", "is what proxies say, and nobody is one: set gateway.trusted_proxies")
+
+    mail = settings.mail
+    if not mail.host:
+        for name in msgspec.structs.asdict(mail):
+            if getattr(mail, name) != SETTINGS[f"mail.{name}"].default:
+                refuse(f"mail.{name}", "is for mail, and there is none: set mail.host")
+    elif not mail.sender:
+        refuse("mail.host", "has letters written, and nobody they are from: set mail.sender")
+    if mail.username and mail.security == "none":
+        refuse("mail.username", "would be sent for everybody to read, and the password with it: set mail.security")
+    if bool(mail.username) != bool(mail.password_file):
+        given = "username" if mail.username else "password_file"
+        refuse(f"mail.{given}", "is of no use alone: a name and a password go together")
 
 
 def _is_section(kind: Any) -> bool:

@@ -19,7 +19,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -33,8 +34,10 @@ from tidegate.config import LogSettings
 IDS: Final = ("actor", "command", "sequence")
 """What ties a line to the log. They come first, in this order."""
 
-GUESTS: Final = ("asyncio", "nats", "ray")
-"""Libraries whose loggers are ours to show. Ray brings a handler of its own, which is taken off."""
+ACCESS: Final = "gateway.access"
+GUESTS: Final = ("asyncio", "httpcore", "httpx", "nats", "ray")
+"""Libraries whose loggers are ours to show, from warnings on: httpx would log every address that it asks, and of other
+people's those are secrets. Ray brings a handler of its own, which is taken off."""
 
 
 def setup(settings: LogSettings, stream: TextIO | None = None) -> None:
@@ -43,7 +46,7 @@ def setup(settings: LogSettings, stream: TextIO | None = None) -> None:
     A library that puts its own handlers on when it is imported, as Ray does, is only caught by a `setup` after that.
     """
     stream = sys.stderr if stream is None else stream
-    human = settings.format == "human" or (settings.format == "auto" and stream.isatty())
+    human = _is_human(settings, stream)
     level = logging.getLevelNamesMapping()[settings.level.upper()]
 
     shared: list[Processor] = [
@@ -85,6 +88,36 @@ def setup(settings: LogSettings, stream: TextIO | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # a second `setup` must reach the loggers that modules hold
     )
+
+
+def access_lines(settings: LogSettings, stream: TextIO | None = None) -> Callable[..., None] | None:
+    """Writes the lines of an access log, which are many: as JSON by a way of their own, straight to the stream, in a
+    twentieth of the time. Nothing is redacted on that way; whoever writes such a line sees to it. None, when lines of
+    their level are not wanted."""
+    stream = sys.stderr if stream is None else stream
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    if level > logging.INFO:
+        return None
+    if _is_human(settings, stream):
+        info: Callable[..., None] = structlog.get_logger(ACCESS).info
+        return info
+    buffer = getattr(stream, "buffer", None)
+    write: Callable[[str], object] = stream.write
+
+    def line(event: str, /, **fields: Any) -> None:
+        said = {"timestamp": datetime.now(UTC), "level": "info", "event": event, "logger": ACCESS, **fields}
+        spelled = orjson.dumps(said, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+        if buffer is None:
+            write(spelled.decode())
+        else:
+            buffer.write(spelled)
+            buffer.flush()
+
+    return line
+
+
+def _is_human(settings: LogSettings, stream: TextIO) -> bool:
+    return settings.format == "human" or (settings.format == "auto" and stream.isatty())
 
 
 def redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -48,6 +48,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...]
     reach: Reach
     ray_address: str = ""
+    gateway: str = ""
+    """Where it answers over HTTP; empty when it does not."""
+
+
+def url_of(host: str, port: int) -> str:
+    """Of a gateway. Who listens everywhere is found here as well."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # that is what it is compared with
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def path_of(data_dir: Path) -> Path:

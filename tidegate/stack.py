@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -26,11 +26,13 @@ from events.errors import BusError, TidegateError
 from events.nats.ground import Ground, reached
 from events.nats.log import JetStreamLog
 from events.nats.reach import Reach
+from events.nats.server import free_port
+from gateway.http import port
 from projections.answering import ask
 from projections.questions import Shown
 from tidegate import demo, run_file
 from tidegate.asking import on
-from tidegate.config import DEMO_ORG, Settings
+from tidegate.config import DEMO_ORG, Settings, said_again
 from tidegate.keeping import Tell, first_of
 from tidegate.leftovers import end_leftovers
 from tidegate.listening import Listening
@@ -65,6 +67,7 @@ class Stack:
         self._head: RayHead | None = None
         self._hosts: Processes | RayHosts | None = None
         self._projector: Processes | None = None
+        self._gateway: Processes | None = None
         self._ground: Ground | None = None
         self._known: dict[str, str] = {}
         """The incarnation of each host that was last said to be here; empty for one that was said to be lost."""
@@ -79,6 +82,7 @@ class Stack:
         began = time.perf_counter()
         settings = self.settings
         await self._end_leftovers()
+        gateway_port = self._gateway_port()
         if settings.embedded:
             self._nats = NatsPart(settings, self._tell)
             stops.push_async_callback(self._stop, self._nats.name, self._nats)
@@ -89,13 +93,15 @@ class Stack:
         reach = self._nats.reach if self._nats is not None else run_file.external(settings)
         self._ground = ground = await stops.enter_async_context(reached(reach, name="tidegate-up"))
         reach = await self._open_log(ground, reach)
-        run_file.write(settings.data_dir, self._run(reach))
+        run_file.write(settings.data_dir, self._run(reach, gateway_port))
         stops.callback(run_file.forget, settings.data_dir)
         await self._start_hosts(reach, ground, stops)
         if self.kept:
             await self._start_projector(ground, stops)
         else:
             await self._look_for_projector(ground)
+        if gateway_port and self.kept:
+            await self._start_gateway(gateway_port, stops)
         if settings.embedded and settings.org == DEMO_ORG:  # a log that others keep is not ours to put a demo into
             await self._fill(ground)
         self._tell("ready", f"everything runs, after {time.perf_counter() - began:.1f} s", hosts=list(self.names))
@@ -111,8 +117,9 @@ class Stack:
                     watching.create_task(self._hosts.watch(self.listening, self._can_hear))
                 else:
                     watching.create_task(self._hosts.watch())
-                if self._projector is not None:
-                    watching.create_task(self._projector.watch())
+                for processes in (self._projector, self._gateway):
+                    if processes is not None:
+                        watching.create_task(processes.watch())
                 watching.create_task(self._tell_of_hosts())
         except* TidegateError as group:
             raise first_of(group) from None
@@ -200,6 +207,38 @@ class Stack:
         else:
             self._tell("projector_started", f"the read models answer ({_since(began)})")
 
+    def _gateway_port(self) -> int:
+        """Where the gateway will listen, which has to be free; 0 when there is to be none."""
+        asked = self.settings.gateway
+        if not asked.workers:
+            return 0
+        number = asked.port or free_port()
+        port.taken(asked.host, number).close()
+        return number
+
+    async def _start_gateway(self, number: int, stops: AsyncExitStack) -> None:
+        began = time.perf_counter()
+        settings = self.settings
+        workers, aside = settings.gateway.workers, settings.gateway.metrics_port
+        commands: dict[str, Sequence[str]] = {}
+        for one in range(workers):
+            said = {"gateway.port": number, "gateway.workers": 1, "data_dir": settings.data_dir.absolute()}
+            said |= {"gateway.metrics_port": aside + one} if aside else {}
+            words = [word for key, value in said.items() for word in ("--set", f"{key}={value}")]
+            all_of_it = ("gateway", "--sharing", str(workers), *said_again(settings, "gateway."), *words)
+            commands[f"gateway-{one + 1}"] = all_of_it
+        self._gateway = gateway = Processes("gateway", commands, settings.data_dir, settings.log, self._tell)
+        stops.push_async_callback(self._stop, "gateway", gateway)
+        await gateway.start()
+        url = run_file.url_of(settings.gateway.host, number)
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_MS / 1000):
+                await _listening(settings.gateway.host, number)
+        except TimeoutError:
+            self._tell("gateway_late", f"the gateway does not answer yet: see {settings.data_dir}/logs", wrong=True)
+        else:
+            self._tell("gateway_started", f"the gateway answers at {url} ({_since(began)})", url=url)
+
     async def _look_for_projector(self, ground: Ground) -> None:
         """Nothing stays here that could keep one."""
         try:
@@ -226,7 +265,7 @@ class Stack:
             if filled.new:
                 self._tell("filled", f"{self.settings.org!r} has {filled.told}", **filled.data)
 
-    def _run(self, reach: Reach) -> run_file.Run:
+    def _run(self, reach: Reach, gateway_port: int) -> run_file.Run:
         settings = self.settings
         address = self._head.address if self._head is not None else settings.ray.address
         return run_file.Run(
@@ -236,6 +275,7 @@ class Stack:
             hosts=self.names,
             reach=reach,
             ray_address=address,
+            gateway=run_file.url_of(settings.gateway.host, gateway_port) if gateway_port else "",
         )
 
     # Watching
@@ -290,6 +330,19 @@ async def _answering(ground: Ground, org: str) -> None:
         except BusError:  # nobody is there yet
             await asyncio.sleep(_LOOK_EVERY_MS / 1000)
         else:
+            return
+
+
+async def _listening(host: str, number: int) -> None:
+    """Until somebody lets us in there."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, number)
+        except OSError:
+            await asyncio.sleep(_LOOK_EVERY_MS / 1000)
+        else:
+            writer.close()
+            await writer.wait_closed()
             return
 
 

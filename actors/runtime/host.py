@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from time import perf_counter
 from typing import NamedTuple, NoReturn
 
 import msgspec
@@ -40,6 +41,7 @@ from actors.runtime.shelving import Shelving
 from actors.runtime.tasks import Tasks
 from actors.runtime.timers import Timers
 from actors.runtime.transactions import Transactions
+from actors.runtime.vitals import CommitTimes
 from actors.runtime.wire import (
     ENVELOPES,
     TRACE_HEADER,
@@ -123,6 +125,7 @@ class Host:
         self._idle.set()
         self._let_go_of = asyncio.Event()
         self.commands = self.commits = self.conflicts = self.unknown = self.busy = self.halts = 0
+        self.commit_times = CommitTimes()
 
     @property
     def roll(self) -> Roll:
@@ -382,6 +385,7 @@ class Host:
     async def _round(self, drafts: list[Draft], units: list[Bundle]) -> None:
         number = self.horizon.hold()
         unknown: list[str] = []
+        began = perf_counter()  # finer than the time of the loop, and nothing is decided by it
         try:
             outcomes = await store(
                 self.events,
@@ -396,6 +400,7 @@ class Host:
                     unit.stored.set_result(UnknownOutcome("the append ended in a bug"))
             raise
         else:
+            self.commit_times.note(perf_counter() - began, len(outcomes))
             for draft, outcome in zip(drafts, outcomes, strict=False):
                 if isinstance(outcome, UnknownOutcome):
                     unknown.append(draft.entry.actor)

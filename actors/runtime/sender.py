@@ -166,6 +166,11 @@ class Sender:
         await self._bus.publish(HELLO, b"")
         self._watch = asyncio.get_running_loop().create_task(self._watch_over())
 
+    @property
+    def waiting(self) -> int:
+        """Calls that have no answer yet."""
+        return len(self._calls)
+
     async def stop(self) -> None:
         """Calls that still wait end as unknown."""
         if self._watch is not None:

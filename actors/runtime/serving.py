@@ -24,6 +24,7 @@ from actors.decider import AnyDecider
 from actors.kinds import KINDS
 from actors.runtime.host import Host
 from actors.runtime.limits import HostLimits
+from actors.runtime.vitals import tell
 from events.clock import system_clock
 from events.errors import LogError, LogHalted, LogUnavailable, TidegateError, UnsafeLog
 from events.nats.ground import Ground, reached
@@ -134,6 +135,7 @@ async def _serve(
     )
     try:
         await host.start()
+        host.tasks.keep(tell(host))
         if started is not None:
             started(host)
         await _watch(host, events, ground.reach, until)

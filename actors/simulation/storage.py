@@ -350,6 +350,9 @@ class MachineLog:
     async def actors_under(self, name: str) -> list[str]:
         return await self._storage.ask(self._machine, lambda: self._storage.log.actors_under(name))
 
+    async def orgs_with(self, kind: str) -> list[str]:
+        return await self._storage.ask(self._machine, lambda: self._storage.log.orgs_with(kind))
+
     async def head(self) -> LogHead:
         return await self._storage.ask(self._machine, self._storage.log.head)
 

@@ -9,13 +9,22 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv6Address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from actors.decider import Refusal
 from actors.text import unfit_text
-from actors.webhooks.limits import DESCRIPTION_CHARACTERS_MAX, FILTERS_MAX, URL_CHARACTERS_MAX, WHY_CHARACTERS_MAX
+from actors.webhooks.limits import (
+    DESCRIPTION_CHARACTERS_MAX,
+    FILTERS_MAX,
+    SENDER_CHARACTERS_MAX,
+    URL_CHARACTERS_MAX,
+    WHY_CHARACTERS_MAX,
+)
 from events.names import is_identifier
 from events.webhooks import EVENTS
+
+MAIL: Final = "mail"
+"""The scheme of an endpoint that is told by letters to whom they concern."""
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?", re.ASCII)
 _URL: Final = re.compile(r"[!-\[\]-~]+", re.ASCII)
@@ -41,8 +50,10 @@ def check_url(url: str) -> Refusal | None:
         port = parts.port
     except ValueError as error:
         return Refusal("bad_url", f"{_shown(url)}: {error}")
+    if parts.scheme == MAIL:
+        return _sender(url)
     if parts.scheme not in {"http", "https"}:
-        return Refusal("bad_url", f"an address begins with https:// or http://, unlike {_shown(url)}")
+        return Refusal("bad_url", f"an address begins with https://, http:// or mail:, unlike {_shown(url)}")
     if "@" in parts.netloc:
         return Refusal("bad_url", "an address carries no name or password: what we send is signed")
     if "#" in url:
@@ -50,6 +61,19 @@ def check_url(url: str) -> Refusal | None:
     if port == 0 or not _is_host(parts.hostname or "", bracketed="[" in parts.netloc):
         return Refusal("bad_url", f"{_shown(url)} names no host")
     return None
+
+
+def _sender(url: str) -> Refusal | None:
+    name = sender_named(url)
+    if len(name) > SENDER_CHARACTERS_MAX:
+        return Refusal("bad_url", f"behind mail: stands a name of at most {SENDER_CHARACTERS_MAX} characters")
+    problem = unfit_text(name)
+    return None if problem is None else Refusal("bad_url", f"behind mail: stands a name: {problem}")
+
+
+def sender_named(url: str) -> str:
+    """Who letters are from, by an address such as `mail:Nord%20Studios`; nobody in particular, if it names nobody."""
+    return unquote(url.partition(":")[2]).strip()
 
 
 def _is_host(host: str, *, bracketed: bool) -> bool:

@@ -7,6 +7,8 @@ from typing import Final
 ENDPOINTS_MAX: Final = 20
 """Of one organisation."""
 URL_CHARACTERS_MAX: Final = 2_000
+SENDER_CHARACTERS_MAX: Final = 64
+"""Of the name that letters are from."""
 FILTERS_MAX: Final = 64
 DESCRIPTION_CHARACTERS_MAX: Final = 500
 WHY_CHARACTERS_MAX: Final = 200

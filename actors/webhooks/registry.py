@@ -114,7 +114,7 @@ def _put(webhooks: Webhooks, command: PutEndpoint) -> Answer:
         return Refusal("too_many_endpoints", f"an organisation has at most {ENDPOINTS_MAX} endpoints")
     generation = known.generation if known else webhooks.generations + 1
     fact = EndpointPut(id, command.url, command.events, command.description, command.active, generation)
-    reply = {"id": id, "generation": generation, "active": command.active}
+    reply = {"id": id, "generation": generation, "active": command.active, "new": known is None}
     said = (command.url, command.events, command.description, command.active)
     if known is not None and said == (known.url, known.events, known.description, known.active):
         return Decision(reply=reply)

@@ -16,6 +16,7 @@ from events.clock import Clock
 from events.entries import check_each, check_together, too_large
 from events.errors import Conflict, LogFull, SequenceRanBackwards
 from events.log import BatchMark, Entry, LogHead, Recorded, Step
+from events.names import org_of
 
 
 class MemoryLog:
@@ -107,6 +108,10 @@ class MemoryLog:
     async def actors_under(self, name: str) -> list[str]:
         await asyncio.sleep(0)
         return sorted(actor for actor in self._of_actor if actor.startswith(f"{name}."))
+
+    async def orgs_with(self, kind: str) -> list[str]:
+        await asyncio.sleep(0)
+        return sorted(org_of(actor) for actor in self._of_actor if actor.split(".", 1)[1] == kind)
 
     async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
         if after > len(self._recorded):

@@ -163,7 +163,12 @@ class JetStreamLog:
 
     async def actors_under(self, name: str) -> list[str]:
         await self._ready()
-        return sorted(names.actor_of(subject) for subject in await self._stream.subjects(names.subject_of(name)))
+        return sorted(names.actor_of(subject) for subject in await self._stream.subjects(f"{names.subject_of(name)}.>"))
+
+    async def orgs_with(self, kind: str) -> list[str]:
+        await self._ready()
+        found = await self._stream.subjects(names.subject_of(f"*.{kind}"))
+        return sorted(names.org_of(names.actor_of(subject)) for subject in found)
 
     async def follow(self, after: int = 0, under: str = "") -> AsyncIterator[Step]:
         async for step in follow(self._replies, self._stream.name, after, under, self._continuity, self._verify):

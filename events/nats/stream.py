@@ -57,11 +57,11 @@ class Stream:
             raise LogUnavailable(f"stream {self.name}: {answer.error}")
         return answer
 
-    async def subjects(self, under: str) -> list[str]:
-        """Every subject below `under` that has a message, in as many answers as it takes."""
+    async def subjects(self, pattern: str) -> list[str]:
+        """Every subject of that pattern that has a message, in as many answers as it takes."""
         found: list[str] = []
         while True:
-            answer = await self._ask("INFO", {"subjects_filter": f"{under}.>", "offset": len(found)})
+            answer = await self._ask("INFO", {"subjects_filter": pattern, "offset": len(found)})
             if answer.error is not None:
                 raise LogUnavailable(f"stream {self.name}: {answer.error}")
             found += answer.state.subjects

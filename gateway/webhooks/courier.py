@@ -1,7 +1,7 @@
 """The courier: tells the endpoints of every organisation what happened there.
 
     async with posting() as http:
-        courier = Courier(log, sender, system_clock, secret, CourierSettings(name=…), http, orgs=lambda: ["demo"])
+        courier = Courier(log, sender, system_clock, secret, CourierSettings(name=…), http)
         await courier.run(until)
 
 There may be many; each endpoint is attended to by one of them at a time, whichever came first. What one of them was at
@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import random as chance
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import structlog
 
 from actors.runtime.sender import Sender
+from actors.webhooks.registry import WEBHOOKS
 from events.clock import Clock
 from events.errors import LogError, LogRecreated, SequenceRanBackwards
 from events.log import EventLog
+from gateway.measuring.counts import WebhookCounts
 from gateway.secret import Secret
 from gateway.webhooks import limits
 from gateway.webhooks.delivering import CourierSettings, Delivery, Desk, either
@@ -61,18 +63,17 @@ class Courier:
         settings: CourierSettings,
         http: Sending,
         *,
-        orgs: Callable[[], Iterable[str]],
         random: Callable[[], float] = chance.random,
+        counts: WebhookCounts | None = None,
     ) -> None:
-        """`orgs` is asked every second whose endpoints there are to look at."""
         self._events: Final = events
         self._sender: Final = sender
         self._clock: Final = clock
         self._secret: Final = secret
         self._settings: Final = settings
         self._http: Final = http
-        self._orgs: Final = orgs
         self._random: Final = random
+        self._counts: Final = counts or WebhookCounts()
         self._directory: Final = Directory(events)
         self._running: Final[dict[_Key, _Running]] = {}
 
@@ -83,7 +84,7 @@ class Courier:
             while not until.is_set():
                 try:
                     desk = desk or await self._desk()
-                    await self._directory.look(self._orgs())
+                    await self._directory.look(await self._events.orgs_with(WEBHOOKS.kind))
                 except (LogRecreated, SequenceRanBackwards):
                     raise
                 except LogError as error:
@@ -101,7 +102,7 @@ class Courier:
         identity = (await self._events.head()).identity
         return Desk(
             self._events, self._sender, self._clock, self._secret, self._http, self._settings, self._random,
-            epoch_of(identity), asyncio.Semaphore(self._settings.at_once),
+            epoch_of(identity), asyncio.Semaphore(self._settings.at_once), self._counts,
         )  # fmt: skip
 
     def _arrange(self, desk: Desk) -> None:

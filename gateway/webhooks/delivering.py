@@ -28,13 +28,14 @@ from events.errors import BusError, LogError, LogRecreated, SequenceRanBackwards
 from events.log import EventLog, Step
 from events.names import actor_name
 from events.webhooks import SOURCES, TEST, Attempt, Late, wants
+from gateway.measuring.counts import WebhookCounts
 from gateway.secret import Secret
 from gateway.webhooks import limits
 from gateway.webhooks.backlog import NOT_IN_THE_LOG, Backlog, Open
 from gateway.webhooks.directory import Known
 from gateway.webhooks.happenings import Happening, happenings, sequence_of, trial
 from gateway.webhooks.retrying import next_attempt
-from gateway.webhooks.sending import NotSent, Sending
+from gateway.webhooks.sending import REFUSED_FOR_GOOD, NotSent, Sending
 from gateway.webhooks.signing import key_of, signature
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,7 @@ class Desk:
     random: Callable[[], float]
     epoch: str
     slots: asyncio.Semaphore
+    counts: WebhookCounts
     numbers: count[int] = field(default_factory=lambda: count(1))
     """What makes ids of reports unlike each other."""
 
@@ -238,6 +240,7 @@ class Delivery:
             log.warning("endpoint_not_disabled", endpoint=self._actor, code=error.code)
             return
         refused = answer.code if isinstance(answer, Refusal) else ""
+        self._desk.counts.disabled += 1
         log.warning("endpoint_disabled", endpoint=self._actor, why=why, refused=refused)
 
     # Reading
@@ -336,8 +339,10 @@ class Delivery:
         delivered = 200 <= attempt.status < 300
         backlog.tried(one, attempt, delivered=delivered)
         if delivered:
+            self._desk.counts.delivered += 1
             backlog.done(one)
             return
+        self._desk.counts.failed += 1
         self._after_failure(backlog, one, attempt)
         if attempt.status == GONE and not self._gone:
             self._gone = True
@@ -376,7 +381,8 @@ class Delivery:
             one.attempts, one.first_at, at, chance,
             backoff_ms=settings.backoff_ms, tried_for_ms=settings.tried_for_ms,
         )  # fmt: skip
-        if next_at is None:
+        if next_at is None or attempt.why == REFUSED_FOR_GOOD:
+            self._desk.counts.dead += 1
             backlog.give_up(one, at, attempt.why or f"status_{attempt.status}")
         else:
             backlog.again_at(one, next_at)

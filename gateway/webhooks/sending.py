@@ -29,6 +29,9 @@ from gateway.webhooks.limits import (
     TIMEOUT_MS,
 )
 
+REFUSED_FOR_GOOD: Final = "refused_for_good"
+"""Of a `NotSent`: nobody is there, and nobody will be, so it is not tried again."""
+
 
 class NotSent(Exception):
     """There was no answer, and why; the request may have arrived all the same."""

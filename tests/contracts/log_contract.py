@@ -417,6 +417,13 @@ class EventLogContract:
         assert len(await log.actors_under("demo.day")) == 32
         assert await log.actors_under("nobody") == []
 
+    async def test_organisations_are_found_by_what_they_have(self, log: EventLog) -> None:
+        """By an actor of their own, and not by one of its kind that has further parts."""
+        actors = ("demo.catalog", "acme.catalog", "acme.day.studio.2026-12-01", "zoo.room.catalog")
+        await append(log, *map(entry, actors))
+        assert await log.orgs_with("catalog") == ["acme", "demo"]
+        assert await log.orgs_with("day") == []
+
     async def test_the_head_is_where_the_log_ends(self, log: EventLog, rival: EventLog) -> None:
         """The head names the first and the last sequence, and one identity for all who read it."""
         stored = await append(log, entry(ALICE, "a"), entry(BOB, "b"))

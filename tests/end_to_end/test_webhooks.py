@@ -46,7 +46,7 @@ async def test_the_tour(tmp_path: Path) -> None:
             secret = Secret.open(stack.data_dir / "keys")
             settings = CourierSettings(name="courier-1")
             courier = Courier(
-                await ground.log(), sender, system_clock, secret, settings, http, orgs=lambda: ["mine"]
+                await ground.log(), sender, system_clock, secret, settings, http
             )  # fmt: skip
             running = asyncio.create_task(courier.run(end))
             tried = await webhook(tmp_path, "test", "shop")

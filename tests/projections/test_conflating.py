@@ -99,7 +99,8 @@ def test_nothing_is_said_to_be_told_that_still_waits() -> None:
 
 @given(st.integers(0, 1 << 32), st.lists(st.integers(0, 400), min_size=5, max_size=25))
 def test_gathered_deltas_lead_where_single_ones_do(seed: int, pauses: list[int]) -> None:
-    """At most four times a second; each goes on from the one before, and in the end the same is shown (law 9)."""
+    """At most four times a second; each goes on from the one before, and in the end the same is shown (law 9), also to
+    those who began while some were being gathered."""
     dice, gathering = random.Random(seed), Conflating()
     launch = Launch(RoomSettings(), lanes={})
     launch.enter("open")
@@ -108,6 +109,7 @@ def test_gathered_deltas_lead_where_single_ones_do(seed: int, pauses: list[int])
     following = Following(shown, launch.room.changed_at)
     launch.changes.clear()
     now, left = 0.0, list[tuple[float, Change]]()
+    late = list[tuple[int, Following[RoomShown]]]()
     for pause in pauses:
         one = dice.choice(launch.tickets("waiting"))
         match dice.randrange(4):
@@ -122,6 +124,7 @@ def test_gathered_deltas_lead_where_single_ones_do(seed: int, pauses: list[int])
         for change in launch.changes:
             gathering.gather(change, now)
         launch.changes.clear()
+        late.append((len(left), Following(launch.shown(f"room/{ROOM}").state, launch.room.changed_at)))
         for _ in range(pause // 10):
             left += [(now, change) for change in gathering.due(now)]
             now += 10
@@ -131,6 +134,11 @@ def test_gathered_deltas_lead_where_single_ones_do(seed: int, pauses: list[int])
         assert change.before == following.position
         following.hear(change)
     assert following.state == launch.shown(f"room/{ROOM}").state
+    for begun, late_one in late:
+        for _, change in left[begun:]:
+            if change.topic == f"room/{ROOM}":
+                late_one.hear(change)
+        assert late_one.state == following.state
     times = [at for at, _ in of_room]
     assert all(later - earlier >= GATHER_MS for earlier, later in pairwise(times))
 

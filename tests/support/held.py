@@ -141,5 +141,8 @@ class Held:
         await self._pass("read")
         return await self.log.actors_under(name)
 
+    async def orgs_with(self, kind: str) -> list[str]:
+        return await self.log.orgs_with(kind)
+
     async def head(self) -> LogHead:
         return await self.log.head()

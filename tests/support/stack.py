@@ -50,9 +50,10 @@ class Ended:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours, without what would change settings, wide enough that nothing is wrapped."""
+    """Ours, without what would change settings, wide enough that nothing is wrapped. A stack has a gateway only where a
+    test is about it, and asks for `gateway.workers`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "RAY_"))}
-    return kept | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"} | more
+    return kept | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1", "TIDEGATE_GATEWAY_WORKERS": "0"} | more
 
 
 async def tidegate(folder: Path, *words: str, within_s: float = ENDS_WITHIN_S, **more: str) -> Ended:

@@ -12,7 +12,7 @@ from icalendar import Calendar, Component
 from events.calendar.quantum import MINUTE_MS, Span
 from events.catalog import Catalog, EventType, Resource
 from events.day import Booker, Booking, Item, Status, Wish
-from tidegate.calendars import calendar_of
+from gateway.calendars import calendar_of
 
 START = round(dt.datetime(2026, 12, 7, 10, tzinfo=ZoneInfo("Europe/Berlin")).timestamp() * 1000)
 NOW = START - 86_400_000

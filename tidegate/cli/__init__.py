@@ -14,6 +14,7 @@ from tidegate.cli.config import config
 from tidegate.cli.demo import demo
 from tidegate.cli.doctor import doctor
 from tidegate.cli.down import down
+from tidegate.cli.gateway import GATEWAY_SETTINGS, gateway
 from tidegate.cli.host import host
 from tidegate.cli.log import log_app
 from tidegate.cli.projector import projector
@@ -58,6 +59,7 @@ add(app, ask)
 app.add_typer(log_app)
 add(app, host)
 add(app, projector)
+add(app, gateway, settings=GATEWAY_SETTINGS)
 add(app, config)
 add(app, doctor)
 add(app, version)

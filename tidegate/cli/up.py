@@ -17,6 +17,7 @@ import typer
 from rich.markup import escape
 
 from events.clock import iso, system_clock
+from tidegate import run_file
 from tidegate.cli.shared import Invocation, SettingFlag
 from tidegate.config import DEMO_ORG, Settings
 
@@ -111,7 +112,9 @@ class Teller:
             return
         me = spelled_command(sys.argv[0], os.environ)
         folder = "" if settings.data_dir == Path(".tidegate") else f" --data-dir {shlex.quote(str(settings.data_dir))}"
-        lines = [
+        run = run_file.read(run_file.path_of(settings.data_dir))
+        lines = [f"open [bold]{run.gateway}[/] in a browser, or ask it: /docs says how"] if run and run.gateway else []
+        lines += [
             f"data and logs in [bold]{escape(str(settings.data_dir))}[/]. Try, in another terminal:",
             f"  {me} status{folder}",
             f"  {me} booking list{folder}",

@@ -64,7 +64,9 @@ class TestPutting:
         events = ("booking.*", "room.phase")
         put = PutEndpoint("shop", URL, events, "The shop", active=False)
         fact = EndpointPut("shop", URL, events, "The shop", False, 1)
-        webhooks().when(put).then(fact).replies({"id": "shop", "generation": 1, "active": False})
+        reply = {"id": "shop", "generation": 1, "active": False, "new": True}
+        webhooks().when(put).then(fact).replies(reply)
+        webhooks(fact).when(put).then_nothing().replies(reply | {"new": False})
 
     def test_unless_it_is_said_it_hears_everything(self) -> None:
         """And at once."""

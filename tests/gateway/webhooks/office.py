@@ -116,7 +116,7 @@ class Office:
         sender = await self.house.sender(by="courier")
         courier = Courier(
             self.house.log, sender, clock or self.house.clock, SECRET, CourierSettings(name=name, **settings),
-            http or self.http, orgs=lambda: ("demo",), random=random,
+            http or self.http, random=random,
         )  # fmt: skip
         at_work = AtWork(self.house, sender, courier)
         self._at_work.append(at_work)

@@ -32,8 +32,8 @@ async def ics(
 
     Made anew after a change it is the same event, moved or struck out.
     """
+    from gateway.calendars import calendar_of
     from tidegate.asking import opened
-    from tidegate.calendars import calendar_of
 
     async with opened(call.settings) as asking:
         found = await asking.booking(booking)
@@ -54,8 +54,8 @@ async def feed(
 
     For example: tidegate booking feed studio-north --from 2026-12-01 --days 31 --out december.ics
     """
+    from gateway.calendars import calendar_of
     from tidegate.asking import opened
-    from tidegate.calendars import calendar_of
 
     async with opened(call.settings) as asking:
         catalog, now = await asking.catalog(), asking.clock()

@@ -1,0 +1,58 @@
+"""Answers at hand: kept for a moment, and given to everybody who asks the same meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class AtHand(Generic[K, V]):
+    """Answers that are kept for a moment and given to everybody who asks meanwhile: however many do, one asks. The
+    longest unasked for goes first when there are too many."""
+
+    def __init__(self, most: int, fresh_s: float) -> None:
+        self._most: Final = most
+        self._fresh_s: Final = fresh_s
+        self._kept: Final[dict[K, tuple[float, int, V]]] = {}
+        self._asking: Final[dict[tuple[K, int], asyncio.Task[tuple[V, int]]]] = {}
+
+    async def get(self, key: K, at_least: int, ask: Callable[[], Awaitable[tuple[V, int]]]) -> tuple[V, int]:
+        """The answer and the sequence that it stands on."""
+        loop = asyncio.get_running_loop()
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] > loop.time() and kept[1] >= at_least:
+            return kept[2], kept[1]
+        asking = self._asking.get((key, at_least))
+        if asking is None:
+            asking = self._asking[key, at_least] = loop.create_task(self._ask(key, at_least, ask))
+            asking.add_done_callback(_told)
+        return await asyncio.shield(asking)
+
+    async def _ask(self, key: K, at_least: int, ask: Callable[[], Awaitable[tuple[V, int]]]) -> tuple[V, int]:
+        try:
+            answer, sequence = await ask()
+        except BaseException:
+            self._asking.pop((key, at_least), None)
+            raise
+        if self._asking.pop((key, at_least), None) is not None:  # else it was said to be out of date meanwhile
+            self._kept.pop(key, None)
+            self._kept[key] = (asyncio.get_running_loop().time() + self._fresh_s, sequence, answer)
+            if len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        return answer, sequence
+
+    def forget(self, key: K) -> None:
+        """What is known of it, and what is being asked, is out of date."""
+        self._kept.pop(key, None)
+        for asking in [one for one in self._asking if one[0] == key]:
+            del self._asking[asking]
+
+
+def _told(asking: asyncio.Task[Any]) -> None:
+    """That it failed is known to whoever waits for it; perhaps nobody does any more."""
+    if not asking.cancelled():
+        asking.exception()

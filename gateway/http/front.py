@@ -1,0 +1,166 @@
+"""What every request goes through: who it is from, what it may do, how long it may take, and what it has seen.
+
+Authorization, Cookie, Tidegate-Session    who asks (`gateway.identity.bearer`)
+Idempotency-Key                            the same request under the same key is done once
+Tidegate-Position                          as an answer told it: nothing older is read
+Tidegate-Timeout-Ms                        how long the client waits; it travels with the commands
+Tidegate-Pass                              of the waiting room that guards what is asked for; a cookie does as well
+traceparent                                the client's trace (W3C), which goes on in the log
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from litestar import Request, Response
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import PathParameter
+
+from actors.runtime.wire import is_trace
+from events.names import is_identifier
+from gateway.calls import Call
+from gateway.edge import Edge
+from gateway.http.measured import CALLER
+from gateway.idempotency import sealed_id
+from gateway.identity.bearer import COOKIE, Bearers, Shown, bearer_of, cookie_of
+from gateway.identity.callers import Caller
+from gateway.limiting.addresses import Addresses
+from gateway.limiting.rates import DEEDS, Rates
+from gateway.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, WITHIN_MS, WITHIN_MS_MAX, WITHIN_MS_MIN
+from gateway.problems import Problem
+from gateway.streams.events import Events
+
+T = TypeVar("T")
+AnyRequest = Request[Any, Any, Any]
+Org: TypeAlias = Annotated[str, PathParameter(description="The organisation.", schema_extra={"examples": ["demo"]})]
+
+POSITION: Final = "tidegate-position"
+NEEDS: Final = "needs"
+PASS_COOKIE: Final = "tidegate_pass"  # noqa: S105  # where a pass stands, not one
+UNLIMITED: Final = Rates()
+PEERS: Final = Addresses()
+_POSITION: Final = re.compile(r"([0-9a-f]{12}):(\d{1,15})", re.ASCII)
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def needs(permission: str) -> dict[str, Any]:
+    """What a route asks of its caller, where its documentation and the tests find it."""
+    return {NEEDS: permission}
+
+
+class Front:
+    """`origins` are the sites whose pages may call us with their visitors' cookies; `*` lets every page call us, and
+    then cookies say nothing."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        bearers: Bearers,
+        origins: tuple[str, ...] = (),
+        rates: Rates = UNLIMITED,
+        addresses: Addresses = PEERS,
+    ) -> None:
+        self.edge: Final = edge
+        self.rates: Final = rates
+        self.addresses: Final = addresses
+        self.events: Final[set[Events]] = set()
+        """Streams of server-sent events, to be ended when the server is."""
+        self._bearers: Final = bearers
+        self._origins: Final = frozenset(origins)
+
+    def leave(self) -> None:
+        """The server is about to stop: streams that would go on for ever end."""
+        for events in list(self.events):
+            events.stop()
+
+    async def call(self, request: AnyRequest, org: str) -> Call:
+        """The call that a request is, if its caller may ask for it."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+        caller = await self.caller(request.method, org, headers)
+        request.scope["state"][CALLER] = caller.by
+        caller.needs(_needed(request.route_handler))
+        client = request.scope["client"]
+        deed = DEEDS.get((request.method, request.scope["path_template"]))
+        self.rates.known(caller, client[0] if client is not None else "", deed, came=True)
+        key, shown_pass = headers.get("idempotency-key", ""), headers.get("tidegate-pass", "")
+        id = ""
+        if key and request.method not in _SAFE:
+            if len(key) > IDEMPOTENCY_KEY_CHARACTERS_MAX:
+                most = IDEMPOTENCY_KEY_CHARACTERS_MAX
+                raise Problem("bad_header", f"an Idempotency-Key has at most {most} characters")
+            path, query = request.scope["raw_path"], request.scope["query_string"]
+            id = sealed_id(caller, key, request.method.encode(), path, query, await request.body())
+            self.edge.keys_seen.note(id)
+        trace = headers.get("traceparent", "")
+        return Call(
+            self.edge,
+            caller,
+            _within_ms(headers.get("tidegate-timeout-ms", "")),
+            at_least=self.seen(headers.get(POSITION, "")),
+            id=id,
+            shown_pass=shown_pass or cookie_of(headers.get("cookie", ""), PASS_COOKIE),
+            trace=trace if is_trace(trace) else "",
+        )
+
+    async def caller(self, method: str, org: str, headers: Mapping[str, str]) -> Caller:
+        """Whom these headers show, for a request of that method; to open a socket is none of the harmless ones."""
+        if not is_identifier(org):
+            raise Problem("unknown_organisation", f"{org[:64]!r} is no organisation")
+        bearer, cookie = bearer_of(headers.get("authorization", "")), ""
+        if not bearer:
+            cookie = cookie_of(headers.get("cookie", ""), COOKIE)
+            if cookie and method not in _SAFE:
+                self._same_site(headers)
+        return await self._bearers.caller(org, Shown(bearer, headers.get("tidegate-session", ""), cookie))
+
+    def _same_site(self, headers: Mapping[str, str]) -> None:
+        """A browser sends cookies whatever page makes it ask; and it says which page that was."""
+        origin = headers.get("origin", "")
+        if origin:
+            if urlsplit(origin).netloc != headers.get("host", "") and origin not in self._origins:
+                raise Problem("bad_origin", f"pages of {origin[:200]!r} may not ask this with a visitor's cookie")
+        elif headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            raise Problem("bad_origin", "pages of other sites may not ask this with a visitor's cookie")
+
+    def seen(self, text: str) -> int:
+        """The sequence of a position that the client was told."""
+        if not text:
+            return 0
+        found = _POSITION.fullmatch(text)
+        if found is None:
+            raise Problem("bad_header", "a position is sent back as it was told")
+        if found[1] != self.edge.epoch:
+            raise Problem("position_unknown", "that position is one of another log: begin again without it", "late")
+        return int(found[2])
+
+
+def _needed(handler: BaseRouteHandler) -> Any:
+    return handler.opt[NEEDS]
+
+
+def _within_ms(text: str) -> int:
+    if not text:
+        return WITHIN_MS
+    if not (text.isascii() and text.isdigit() and WITHIN_MS_MIN <= int(text[:9]) <= WITHIN_MS_MAX):
+        raise Problem("bad_header", f"Tidegate-Timeout-Ms is between {WITHIN_MS_MIN} and {WITHIN_MS_MAX}")
+    return int(text)
+
+
+async def called(request: AnyRequest, org: str) -> Call:
+    front: Front = request.app.state.front
+    return await front.call(request, org)
+
+
+def answered(call: Call, answer: T, status: int = 200) -> Response[T]:
+    """With the position of what was done, for whoever wants to read no older."""
+    headers = {"Tidegate-Position": call.position} if call.sequence else None
+    return Response(answer, status_code=status, headers=headers)
+
+
+def told_once(response: Response[T]) -> Response[T]:
+    """With something that opens: nobody on the way keeps it."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,160 @@
+"""`/v1/{org}/rooms`, their tickets, and the public keys that passes are checked with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from litestar import Response, get, post, put
+from litestar.params import JSONBody, PathParameter
+
+from gateway.http.front import AnyRequest, Front, Org, answered, called, needs
+from gateway.operations import passing, rooms, tickets
+from gateway.operations.passing import PassGood
+from gateway.operations.rooms import Drawn, DrawWanted, RoomPut, RoomShown, RoomWanted, Stepped
+from gateway.operations.tickets import Alive, Joined, JoinWanted, Over, Seat, TicketShown
+from projections.numbers import RoomNumbers
+from projections.questions import RoomLine
+
+RoomName: TypeAlias = Annotated[str, PathParameter(description="launch", max_length=64)]
+Ticket: TypeAlias = Annotated[str, PathParameter(description="As it was given out: launch.0.17", max_length=100)]
+
+
+@get("/v1/{org:str}/rooms", opt=needs("rooms.read"), tags=["Rooms"], summary="Waiting rooms")
+async def listed(request: AnyRequest, org: Org) -> Response[tuple[RoomLine, ...]]:
+    """By their names."""
+    call = await called(request, org)
+    return answered(call, await rooms.listed(call))
+
+
+@get("/v1/{org:str}/rooms/{room:str}", opt=needs("rooms.read"), tags=["Rooms"], summary="A waiting room")
+async def show(request: AnyRequest, org: Org, room: RoomName) -> Response[RoomShown]:
+    """What everybody may know of it."""
+    call = await called(request, org)
+    return answered(call, await rooms.show(call, room))
+
+
+@get(
+    "/v1/{org:str}/rooms/{room:str}/numbers",
+    opt=needs("numbers.read"), tags=["Rooms"], summary="A waiting room in numbers",
+)  # fmt: skip
+async def numbers(request: AnyRequest, org: Org, room: RoomName) -> Response[RoomNumbers]:
+    """For those who run it."""
+    call = await called(request, org)
+    return answered(call, await rooms.numbers(call, room))
+
+
+@put("/v1/{org:str}/rooms/{room:str}", opt=needs("rooms.write"), tags=["Rooms"], summary="Make or change a room")
+async def make(request: AnyRequest, org: Org, room: RoomName, data: JSONBody[RoomWanted]) -> Response[RoomPut]:
+    """All of its settings, at any time. It keeps every promise that it has made."""
+    call = await called(request, org)
+    return answered(call, await rooms.put(call, room, data))
+
+
+@post(
+    "/v1/{org:str}/rooms/{room:str}/draw",
+    opt=needs("rooms.run"), tags=["Rooms"], summary="Draw", status_code=200,
+)  # fmt: skip
+async def draw(request: AnyRequest, org: Org, room: RoomName, data: JSONBody[DrawWanted]) -> Response[Drawn]:
+    """Tell the secret, and shuffle those who joined the pre-queue. Anybody can recompute it from the log."""
+    call = await called(request, org)
+    return answered(call, await rooms.draw(call, room, data))
+
+
+@post(
+    [f"/v1/{{org:str}}/rooms/{{room:str}}/{step}" for step in rooms.STEPS],
+    opt=needs("rooms.run"), tags=["Rooms"], summary="Start, open, pause, resume, drain or close a room",
+    status_code=200,
+)  # fmt: skip
+async def step(request: AnyRequest, org: Org, room: RoomName) -> Response[Stepped]:
+    """What may follow what is a table: docs/rooms.md."""
+    call = await called(request, org)
+    asked: Any = request.scope["path"].rpartition("/")[2]
+    return answered(call, await rooms.step(call, room, asked))
+
+
+@get(
+    "/v1/{org:str}/rooms/{room:str}/check",
+    opt=needs("passes.check"), tags=["Passes"], summary="Does this pass open the room?",
+)  # fmt: skip
+async def check(request: AnyRequest, org: Org, room: RoomName) -> Response[PassGood]:
+    """For a server in front of a site, as nginx's `auth_request`: 200, or 403. The pass stands in `Tidegate-Pass`, or
+    in the cookie `tidegate_pass`."""
+    call = await called(request, org)
+    good = await passing.check(call, room)
+    headers = {"Tidegate-Ticket": good.ticket, "Tidegate-Pass-Session": good.session, "Cache-Control": "no-store"}
+    return Response(good, headers=headers)
+
+
+@post(
+    "/v1/{org:str}/rooms/{room:str}/tickets",
+    opt=needs("tickets.join"), tags=["Tickets"], summary="Stand in line",
+)  # fmt: skip
+async def join(request: AnyRequest, org: Org, room: RoomName, data: JSONBody[JoinWanted]) -> Response[Joined]:
+    """Whoever stands there already gets their own place again, however often they ask."""
+    call = await called(request, org)
+    joined = await tickets.join(call, room, data)
+    return answered(call, joined, 201 if joined.new else 200)
+
+
+@get(
+    "/v1/{org:str}/rooms/{room:str}/tickets/{ticket:str}",
+    opt=needs("rooms.read"), tags=["Tickets"], summary="How a ticket stands",
+)  # fmt: skip
+async def stand(request: AnyRequest, org: Org, room: RoomName, ticket: Ticket) -> Response[TicketShown]:
+    """Whoever knows its name may see that, and no more."""
+    call = await called(request, org)
+    return answered(call, await tickets.show(call, room, ticket))
+
+
+@post(
+    "/v1/{org:str}/rooms/{room:str}/tickets/{ticket:str}/heartbeat",
+    opt=needs("tickets.join"), tags=["Tickets"], summary="Still here", status_code=200,
+)  # fmt: skip
+async def heartbeat(request: AnyRequest, org: Org, room: RoomName, ticket: Ticket) -> Response[Alive]:
+    """Whoever is not heard of is passed over, and loses nothing before the room's longest absence. Whoever is in has
+    their pass anew, good for longer. An open stream does this by itself."""
+    call = await called(request, org)
+    return answered(call, await tickets.heartbeat(call, room, ticket))
+
+
+@post(
+    "/v1/{org:str}/rooms/{room:str}/tickets/{ticket:str}/claim",
+    opt=needs("tickets.join"), tags=["Tickets"], summary="Come in", status_code=200,
+)  # fmt: skip
+async def claim(request: AnyRequest, org: Org, room: RoomName, ticket: Ticket) -> Response[Seat]:
+    """The pass of a ticket that was called; asked again, the same one."""
+    call = await called(request, org)
+    return answered(call, await tickets.claim(call, room, ticket))
+
+
+@post(
+    "/v1/{org:str}/rooms/{room:str}/tickets/{ticket:str}/leave",
+    opt=needs("tickets.join"), tags=["Tickets"], summary="Go", status_code=200,
+)  # fmt: skip
+async def leave(request: AnyRequest, org: Org, room: RoomName, ticket: Ticket) -> Response[Over]:
+    """Out of the line, or out of the room: the seat is the next one's."""
+    call = await called(request, org)
+    return answered(call, await tickets.leave(call, room, ticket))
+
+
+@post(
+    "/v1/{org:str}/rooms/{room:str}/tickets/{ticket:str}/revoke",
+    opt=needs("tickets.manage"), tags=["Tickets"], summary="Send somebody away", status_code=200,
+)  # fmt: skip
+async def revoke(request: AnyRequest, org: Org, room: RoomName, ticket: Ticket) -> Response[Over]:
+    """Out of the line, or out of the room."""
+    call = await called(request, org)
+    return answered(call, await tickets.revoke(call, room, ticket))
+
+
+@get("/.well-known/jwks.json", tags=["Passes"], summary="The public keys of passes", opt={"public": True})
+async def jwks(request: AnyRequest) -> Response[dict[str, Any]]:
+    """A JWK Set (RFC 7517). A key is published an hour before it signs."""
+    front: Front = request.app.state.front
+    keys = front.edge.keys.jwks(front.edge.clock())
+    return Response(keys, headers={"Cache-Control": "public, max-age=300"})
+
+
+ROUTES = (
+    listed, show, numbers, make, draw, step, check, join, stand, heartbeat, claim, leave, revoke, jwks,
+)  # fmt: skip

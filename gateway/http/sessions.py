@@ -1,0 +1,28 @@
+"""`/v1/{org}/sessions`."""
+
+from __future__ import annotations
+
+from litestar import Response, post
+from litestar.datastructures import Cookie
+
+from gateway.http.front import AnyRequest, Org, called, needs
+from gateway.identity.bearer import COOKIE
+from gateway.limits import SESSION_LIFE_S
+from gateway.operations import sessions
+from gateway.operations.sessions import SessionBegun
+
+
+@post("/v1/{org:str}/sessions", opt=needs("slots.read"), tags=["Sessions"], summary="Begin a session")
+async def begin(request: AnyRequest, org: Org) -> Response[SessionBegun]:
+    """For a visitor who says nothing of themselves. A browser keeps the token as a cookie; anybody else shows it as a
+    bearer token."""
+    call = await called(request, org)
+    begun = sessions.begin(call)
+    cookie = Cookie(
+        COOKIE, f"/v1/{org}", begun.token, max_age=SESSION_LIFE_S, httponly=True, samesite="lax",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return Response(begun, status_code=201, cookies=[cookie])
+
+
+ROUTES = (begin,)

@@ -1,0 +1,57 @@
+"""Passes, as they are shown: by a visitor who wants what is behind a room, and by a server that asks about one."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.clock import iso
+from gateway.calls import Call
+from gateway.passes import BadPass, Pass, verify_pass
+from gateway.problems import Problem
+from projections.questions import TicketAnswer, TicketOf
+
+
+class PassGood(msgspec.Struct, frozen=True):
+    ticket: str
+    session: str
+    expires_at: str
+
+
+async def ticket_for(call: Call, room: str) -> str:
+    """The ticket by whose pass they come through the room; the pass has to be theirs, where we know who they are."""
+    return (await _good(call, room)).id
+
+
+async def check(call: Call, room: str) -> PassGood:
+    """Whether the pass that was shown opens the room now."""
+    found = await _good(call, room)
+    return PassGood(found.id, found.session, iso(found.expires_at))
+
+
+async def _good(call: Call, room: str) -> Pass:
+    if not call.shown_pass:
+        raise Problem("pass_needed", f"this is behind the waiting room {room!r}: show its pass, as in Tidegate-Pass")
+    now = call.edge.clock()
+    try:
+        found = verify_pass(call.shown_pass, call.edge.keys.public(now), org=call.org, room=room, at=now)
+    except BadPass as error:
+        raise Problem("bad_pass", f"{error.code}: {error}") from error
+    if not await _stands(call, found):
+        raise Problem("bad_pass", "pass_revoked: its seat was given back or taken away")
+    return found
+
+
+async def _stands(call: Call, shown: Pass) -> bool:
+    """What the read models know of its seat; what they have not heard of yet, the signature says."""
+
+    async def ask() -> tuple[bool, int]:
+        answer: TicketAnswer
+        answer, sequence = await call.look_at(TicketOf(org=call.org, ticket=shown.id))
+        return answer.state not in {"exited", "left"}, sequence
+
+    try:
+        return (await call.edge.seats.get((call.org, shown.id), 0, ask))[0]
+    except Problem as problem:
+        if problem.code == "unknown_ticket" or problem.fault == "busy":
+            return True  # nobody knows better at the moment, and a site must not close because of that
+        raise

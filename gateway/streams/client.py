@@ -1,0 +1,186 @@
+"""A client at a socket: what it follows, what it has asked for, and how far it has fallen behind.
+
+A reader that does not keep up is told no deltas while more than `UNSENT_BYTES_MAX` wait for it. When they have left,
+the topics that it missed something of are shown to it anew. If that takes too long, it is told to come back where it
+stands, and goodbye. Nobody else waits for it: what it is sent is in its own transport's buffer, and that is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from events.waiting.sessions import Ticket
+from gateway.problems import Problem
+from gateway.streams import frames
+from gateway.streams.frames import text_frame
+from gateway.streams.limits import (
+    CALLS_PER_SOCKET_MAX,
+    MESSAGES_BURST,
+    MESSAGES_PER_S,
+    STALLED_S,
+    TOPICS_PER_SOCKET_MAX,
+    UNSENT_BYTES_MAX,
+)
+from gateway.streams.live import Live, Step
+from gateway.streams.messages import NO_ID, SAID, CallFor, Subscribe, Sync, Unsubscribe, problem_told, written
+
+if TYPE_CHECKING:
+    from gateway.identity.callers import Caller
+    from gateway.streams.entrance import Entrance
+    from gateway.streams.socket import Socket
+
+SLOW: Final = 4_001
+"""Closed for reading too slowly."""
+LEAVING: Final = 1_012
+
+
+class Client:
+    """A `Listener` of its socket, and a `Follower` of topics."""
+
+    __slots__ = (
+        "_allowance", "_allowed_at", "_behind", "_calls", "_deaf_since", "_entrance", "_socket", "_tickets",
+        "address", "caller", "topics",
+    )  # fmt: skip
+
+    def __init__(self, entrance: Entrance, caller: Caller, address: str) -> None:
+        self.caller = caller
+        self.address = address
+        self.topics: dict[str, Live] = {}
+        self._entrance = entrance
+        self._socket: Socket | None = None
+        self._calls: set[asyncio.Task[None]] | None = None
+        self._tickets: dict[str, Ticket] | None = None
+        self._behind: dict[Live, None] | None = None
+        """Topics of which it was not told everything."""
+        self._deaf_since = 0.0
+        self._allowance = float(MESSAGES_BURST)
+        self._allowed_at = 0.0
+
+    # Its socket
+
+    def opened(self, socket: Socket) -> None:
+        self._socket = socket
+        self._allowed_at = asyncio.get_running_loop().time()
+        self._entrance.come(self)
+        self.say(written("hello", NO_ID, epoch=self._entrance.hub.epoch, session=self.caller.session))
+
+    def heard(self, text: bytes) -> None:
+        if not self._may_speak():
+            self.close(frames.POLICY, "too many messages")
+            return
+        try:
+            said = SAID.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            self.say(problem_told(NO_ID, Problem("malformed", str(error))))
+            return
+        match said:
+            case Subscribe():
+                self._start(self._entrance.subscribe(self, said), said.id)
+            case Unsubscribe():
+                self._entrance.unsubscribe(self, said)
+            case CallFor():
+                self._start(self._entrance.call(self, said), said.id)
+            case Sync():
+                self._entrance.sync(self, said)
+
+    def drained(self) -> None:
+        behind, self._behind = self._behind, None
+        for live in behind or ():
+            if self.topics.get(live.topic.name) is live:
+                live.leave(self)
+                live.follow(self, NO_ID, None, "slow")
+
+    def leaving(self) -> None:
+        self.say(written("goaway", NO_ID, why="stopping", after_ms=self._entrance.jitter_ms()))
+        self.close(LEAVING, "stopping")
+
+    def closed(self) -> None:
+        self._entrance.go(self)
+        for task in self._calls or ():
+            task.cancel()
+        self._socket = None
+
+    def close(self, code: int, reason: str) -> None:
+        if self._socket is not None:
+            self._socket.close(code, reason)
+
+    def say(self, message: bytes) -> None:
+        if self._socket is not None:
+            self._socket.send(text_frame(message))
+
+    @property
+    def unsent(self) -> int:
+        return 0 if self._socket is None else self._socket.unsent
+
+    # Its topics
+
+    def begins(self, live: Live, kind: str, id: bytes, rest: bytes) -> None:
+        self.say(b'{"type":"%b","id":%b,%b}' % (kind.encode(), id, rest))
+
+    def hears(self, live: Live, frames: bytes, steps: Sequence[Step]) -> None:
+        socket = self._socket
+        if socket is None:
+            return
+        if self._behind is None and socket.unsent <= UNSENT_BYTES_MAX:
+            socket.send(frames)
+            return
+        self._fall_behind(live)
+
+    def fails(self, live: Live, id: bytes, problem: Problem) -> None:
+        self.topics.pop(live.topic.name, None)
+        self.say(problem_told(id, problem, live.topic.name))
+
+    def _fall_behind(self, live: Live) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._behind is None:
+            self._behind, self._deaf_since = {}, now
+            self._entrance.hub.counts.conflated += 1
+        self._behind[live] = None
+        if now > self._deaf_since + STALLED_S:
+            self._entrance.hub.counts.closed_slow += 1
+            self.say(written("goaway", NO_ID, why="slow", after_ms=self._entrance.jitter_ms()))
+            self.close(SLOW, "slow")
+
+    # What it asks for
+
+    def keeps(self, name: str, ticket: Ticket) -> None:
+        """It is by this stream that the ticket's holder is there."""
+        if self._tickets is None:
+            self._tickets = {}
+        self._tickets[name] = ticket
+
+    def lets_go(self, name: str) -> Ticket | None:
+        return None if self._tickets is None else self._tickets.pop(name, None)
+
+    def has_room_for(self, more: int) -> bool:
+        return len(self.topics) + more <= TOPICS_PER_SOCKET_MAX
+
+    def _start(self, work: Any, id: int) -> None:
+        if self._calls is None:
+            self._calls = set()
+        if len(self._calls) >= CALLS_PER_SOCKET_MAX:
+            work.close()
+            detail = f"at most {CALLS_PER_SOCKET_MAX} requests of a socket are under way at a time"
+            self.say(problem_told(b"%d" % id, Problem("too_many_requests", detail, "busy")))
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._calls is not None:
+            self._calls.discard(task)
+            if not self._calls:
+                self._calls = None
+
+    def _may_speak(self) -> bool:
+        """A token bucket of its own."""
+        now = asyncio.get_running_loop().time()
+        self._allowance = min(MESSAGES_BURST, self._allowance + (now - self._allowed_at) * MESSAGES_PER_S)
+        self._allowed_at = now
+        self._allowance -= 1
+        return self._allowance >= 0

@@ -1,0 +1,219 @@
+"""The entrance: who may have a socket, and what its client may follow and ask for there.
+
+A browser cannot set headers on a socket. It shows who it is by the cookie of its session, when its page is one of ours;
+or by a sub-protocol, `bearer.<token>` beside `tidegate.v1`. Everybody else sends `Authorization`.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+import structlog
+
+from actors.booking.changing import wrong_token
+from actors.booking.commands import ShowBooking
+from actors.waiting.commands import Touch
+from events.day import Booking, owner_of
+from events.errors import BusError, LogError, TidegateError
+from events.names import is_identifier
+from events.waiting.sessions import line_actor, ticket_of
+from gateway.calls import Call
+from gateway.edge import Edge
+from gateway.http.front import Front
+from gateway.idempotency import sealed_id
+from gateway.identity.callers import Caller
+from gateway.limiting.rates import COMMAND_DEEDS
+from gateway.limits import WITHIN_MS
+from gateway.problems import Problem, problem_of
+from gateway.streams import commands
+from gateway.streams.client import Client
+from gateway.streams.handshake import Refused, Request
+from gateway.streams.hub import Hub
+from gateway.streams.live import Live
+from gateway.streams.living import Living
+from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, problem_told, written
+from gateway.streams.topics import STATUS, Topic, topic_of
+
+log = structlog.get_logger(__name__)
+
+PROTOCOL: Final = "tidegate.v1"
+BEARER: Final = "bearer."
+JITTER_MS: Final = 5_000
+"""Whoever is sent away comes back spread over this."""
+
+
+class Entrance:
+    """A `Door` of sockets."""
+
+    def __init__(self, front: Front, hub: Hub, living: Living) -> None:
+        self.hub: Final = hub
+        self._front: Final = front
+        self._edge: Final[Edge] = front.edge
+        self._living: Final = living
+        self._clients: Final[set[Client]] = set()
+        self._dice: Final = Random()
+
+    async def opens(self, request: Request) -> Client | Refused:
+        parts = request.path.split("/")
+        if len(parts) != 4 or parts[:2] != ["", "v1"] or parts[3] != "stream" or not is_identifier(parts[2]):
+            return Refused(404, "unknown_path", "sockets are at /v1/{org}/stream")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+        offered = next((one for one in request.subprotocols if one.startswith(BEARER)), "")
+        if offered and "authorization" not in headers:
+            headers["authorization"] = f"Bearer {unquote(offered.removeprefix(BEARER))}"
+        address = self._front.addresses.of("" if request.peer is None else request.peer[0], request.headers)
+        try:
+            self._front.rates.at_the_door(address)
+            caller = await self._front.caller("CONNECT", parts[2], headers)
+            caller.needs("streams.read")
+            self._front.rates.known(caller, address, came=True)
+        except Problem as problem:
+            return Refused(problem.status, problem.code, str(problem), problem.fault, problem.retry_after_ms)
+        return Client(self, caller, address)
+
+    def come(self, client: Client) -> None:
+        self._clients.add(client)
+
+    def go(self, client: Client) -> None:
+        self._clients.discard(client)
+        for name, live in client.topics.items():
+            live.leave(client)
+            self._not_here(client, name)
+        client.topics.clear()
+
+    def jitter_ms(self) -> int:
+        return self._dice.randrange(JITTER_MS)
+
+    @property
+    def sockets(self) -> int:
+        return len(self._clients)
+
+    @property
+    def unsent_bytes(self) -> int:
+        return sum(client.unsent for client in self._clients)
+
+    # Following
+
+    async def subscribe(self, client: Client, said: Subscribe) -> None:
+        id = b"%d" % said.id
+        names = said.topics or (said.topic,)
+        try:
+            since = self._front.seen(said.since) if said.since else None
+        except Problem as problem:
+            if problem.code != "position_unknown":
+                client.say(problem_told(id, problem))
+                return
+            since = -1  # of another log, or of this one before it was lost: begin anew
+        try:
+            topics = [topic_of(name) for name in dict.fromkeys(names)]
+            for topic in topics:
+                await self._may_follow(client.caller, topic, said.token)
+            if not client.has_room_for(sum(topic.name not in client.topics for topic in topics)):
+                raise Problem("too_many_topics", "a socket follows no more topics than that: unsubscribe some")
+            lives = [await self._follow(client, topic, id, since) for topic in topics]
+        except Problem as problem:
+            client.say(problem_told(id, problem))
+            return
+        except TidegateError as error:
+            client.say(problem_told(id, Problem(error.code, str(error), "busy")))
+            return
+        if said.topics:
+            for live in lives:
+                await live.begun(client)
+            self._sync(client, id, max(self.hub.through, *(live.position for live in lives)))
+
+    async def _follow(self, client: Client, topic: Topic, id: bytes, since: int | None) -> Live:
+        live = await self.hub.live(client.caller.org, topic)
+        if topic.name in client.topics:
+            live.leave(client)
+        client.topics[topic.name] = live
+        if topic.kind == STATUS:
+            since = None  # it is this gateway's own, and nobody has stood in it elsewhere
+        if since is not None and since < 0:
+            live.follow(client, id, None, "other_log")
+        else:
+            live.follow(client, id, since)
+        if topic.kind == "ticket" and client.caller.session:
+            await self._is_here(client, topic)
+        return live
+
+    async def _may_follow(self, caller: Caller, topic: Topic, token: str) -> None:
+        if topic.kind != "booking" or not token:
+            caller.needs(topic.needs)
+            return
+        id = topic.name.partition("/")[2]
+        call = Call(self._edge, caller, WITHIN_MS)
+        booking = msgspec.convert((await call.hear(owner_of(caller.org, id), ShowBooking(id))).reply, Booking)
+        refusal = wrong_token(booking, token)
+        if refusal is not None:
+            raise problem_of(refusal)
+
+    def unsubscribe(self, client: Client, said: Unsubscribe) -> None:
+        live = client.topics.pop(said.topic, None)
+        if live is not None:
+            live.leave(client)
+            self._not_here(client, said.topic)
+        client.say(written("unsubscribed", b"%d" % said.id, topic=said.topic))
+
+    async def _is_here(self, client: Client, topic: Topic) -> None:
+        """If the ticket is theirs, it is kept alive by this stream."""
+        id = topic.name.partition("/")[2]
+        ticket = ticket_of(id)
+        if ticket is None:
+            return
+        call = Call(self._edge, client.caller, WITHIN_MS)
+        line = line_actor(client.caller.org, ticket.room, ticket.shard)
+        try:
+            door = await self._edge.doors.at(call, ticket.room)
+            await call.hear(line, Touch(id, client.caller.key))
+        except Problem:
+            return  # somebody else's, or over: it can be looked at all the same
+        if client.topics.get(topic.name) is not None and client in self._clients:
+            client.keeps(topic.name, ticket)
+            self._living.come(client.caller.org, ticket, door.beat_s)
+
+    def _not_here(self, client: Client, name: str) -> None:
+        ticket = client.lets_go(name)
+        if ticket is not None:
+            self._living.go(client.caller.org, ticket)
+
+    # Asking
+
+    async def call(self, client: Client, said: CallFor) -> None:
+        id, caller = b"%d" % said.id, client.caller
+        command = ""
+        if said.key:
+            args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
+            command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
+        try:
+            self._front.rates.known(caller, client.address, COMMAND_DEEDS.get(said.command))
+            if command:
+                self._edge.keys_seen.note(command)
+            call = Call(self._edge, caller, said.timeout_ms, id=command, shown_pass=said.shown_pass)
+            answer = await commands.done(call, said)
+        except Problem as problem:
+            client.say(problem_told(id, problem))
+        except (BusError, LogError) as error:
+            client.say(problem_told(id, Problem(error.code, str(error), "busy")))
+        except TidegateError as error:
+            client.say(problem_told(id, Problem(error.code, str(error))))
+        except Exception:
+            log.exception("call_failed", command=said.command)
+            client.say(problem_told(id, Problem("internal", "this is our fault, and it is in our log", "ours")))
+        else:
+            at = call.position if call.sequence else None
+            client.say(written("result", id, position=at, answer=answer))
+
+    def sync(self, client: Client, said: Sync) -> None:
+        try:
+            at = self._front.seen(said.position) if said.position else self.hub.through
+        except Problem as problem:
+            client.say(problem_told(b"%d" % said.id, problem))
+            return
+        self._sync(client, b"%d" % said.id, at)
+
+    def _sync(self, client: Client, id: bytes, at: int) -> None:
+        self.hub.when_through(at, lambda: client.say(written("synced", id, position=self.hub.spelled(max(at, 0)))))

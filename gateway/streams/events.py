@@ -1,0 +1,133 @@
+"""Server-sent events: the same topics over plain HTTP, for whoever only listens.
+
+Each event's id says where all of the stream's topics stand, in the order in which they were asked for, as in
+`<epoch>:<sequence>.<sequence>`. A browser sends the last one back by itself when it comes again, and each topic goes on
+from there. What a reader has not taken yet waits here, and is bounded: past that the topics are begun anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from gateway.calls import Call
+from gateway.problems import Problem
+from gateway.streams.hub import Hub
+from gateway.streams.limits import TOPICS_PER_EVENTS_MAX, UNSENT_BYTES_MAX
+from gateway.streams.live import Live, Step
+from gateway.streams.messages import NO_ID, problem_told
+from gateway.streams.topics import STATUS, Topic, topic_of
+
+COMMENT_EVERY_S: Final = 15.0
+RETRY_MS: Final = 2_000
+_LAST: Final = re.compile(r"([0-9a-f]{12}):(\d{0,15}(?:\.\d{0,15})*)", re.ASCII)
+
+
+class Events:
+    """One stream: a `Follower` whose messages are taken out by `run`."""
+
+    def __init__(self, hub: Hub, topics: Sequence[Topic]) -> None:
+        self._hub: Final = hub
+        self._names: Final = [topic.name for topic in topics]
+        self._topics: Final = topics
+        self._at: Final[dict[str, int]] = {}
+        self._unread: Final[deque[bytes]] = deque()
+        self._unread_bytes = 0
+        self._behind: dict[Live, None] = {}
+        self._news: Final = asyncio.Event()
+        self._lives: Final[list[Live]] = []
+        self.ended = False
+
+    async def start(self, org: str, last_id: str) -> None:
+        since = _since(self._hub.epoch, last_id, len(self._topics))
+        for topic, at in zip(self._topics, since, strict=True):
+            live = await self._hub.live(org, topic)
+            self._lives.append(live)
+            if at is not None and at < 0:
+                live.follow(self, NO_ID, None, "other_log")
+            else:
+                live.follow(self, NO_ID, None if topic.kind == STATUS else at)
+
+    def stop(self) -> None:
+        self.ended = True
+        self._news.set()
+        for live in self._lives:
+            live.leave(self)
+
+    async def run(self) -> AsyncIterator[bytes]:
+        """The bytes of the stream, until it is stopped."""
+        yield b"retry: %d\n\n" % RETRY_MS
+        while not self.ended:
+            if not self._unread:
+                self._catch_up()
+            self._news.clear()
+            if not self._unread:
+                try:
+                    async with asyncio.timeout(COMMENT_EVERY_S):
+                        await self._news.wait()
+                except TimeoutError:
+                    yield b": still here\n\n"
+                continue
+            said = b"".join(self._unread)
+            self._unread.clear()
+            self._unread_bytes = 0
+            yield said
+
+    def _catch_up(self) -> None:
+        behind, self._behind = self._behind, {}
+        for live in behind:
+            live.leave(self)
+            live.follow(self, NO_ID, None, "slow")
+
+    # A follower
+
+    def begins(self, live: Live, kind: str, id: bytes, rest: bytes) -> None:
+        self._at[live.topic.name] = live.position if kind == "resumed" else live.base
+        self._say(kind, b'{"type":"%b",%b}' % (kind.encode(), rest))
+
+    def hears(self, live: Live, frames: bytes, steps: Sequence[Step]) -> None:
+        if self._unread_bytes > UNSENT_BYTES_MAX or live in self._behind:
+            self._hub.counts.conflated += live not in self._behind
+            self._behind[live] = None
+            return
+        for step in steps:
+            self._at[live.topic.name] = step.after
+            self._say("delta", step.message)
+
+    def fails(self, live: Live, id: bytes, problem: Problem) -> None:
+        self._say("problem", problem_told(id, problem, live.topic.name))
+
+    def _say(self, kind: str, message: bytes) -> None:
+        where = ".".join(str(self._at.get(name, "")) for name in self._names)
+        event = b"id: %b:%b\nevent: %b\ndata: %b\n\n" % (
+            self._hub.epoch.encode(), where.encode(), kind.encode(), message,
+        )  # fmt: skip
+        self._unread.append(event)
+        self._unread_bytes += len(event)
+        self._news.set()
+
+
+def wanted(call: Call, names: Sequence[str]) -> list[Topic]:
+    """The topics of those names, if the caller may follow them."""
+    if not 1 <= len(set(names)) <= TOPICS_PER_EVENTS_MAX:
+        raise Problem("bad_topics", f"a stream has 1 to {TOPICS_PER_EVENTS_MAX} topics: ?topic=…&topic=…")
+    topics = [topic_of(name) for name in dict.fromkeys(names)]
+    for topic in topics:
+        call.caller.needs(topic.needs)
+    return topics
+
+
+def _since(epoch: str, last_id: str, count: int) -> list[int | None]:
+    """Where each topic stood; -1 where that was in another log."""
+    if not last_id:
+        return [None] * count
+    found = _LAST.fullmatch(last_id)
+    if found is None:
+        return [None] * count
+    at = found[2].split(".")
+    if found[1] != epoch or len(at) != count:
+        return [-1] * count
+    return [int(one) if one else None for one in at]

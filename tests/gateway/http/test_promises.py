@@ -1,0 +1,182 @@
+"""What HTTP promises beyond its answers: once, no older than seen, the same is not sent again, the refused not done."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.limits import READY_FRESH_S, SLOTS_FRESH_S
+from tests.support.gateway import in_virtual_time, open_gateway, refused, told
+
+__all__ = ["in_virtual_time"]
+
+BOOKINGS = "/v1/demo/bookings"
+SLOTS = "/v1/demo/slots"
+ABOUT: dict[str, Any] = {"event_type": "session", "resource": "studio-north", "date": "2026-06-02", "duration": 60}
+
+
+def said(**about: Any) -> bytes:
+    """A wish for a hold, with something else in it."""
+    wish = {"event_type": "session", "resource": "studio-north", "start": "2026-06-02T10:00"}
+    return msgspec.json.encode(wish | about)
+
+
+def at(slots: Any, clock: str) -> str:
+    """How the slot stands that begins then."""
+    return str(next(one["state"] for one in slots.json() if one["start"][11:16] == clock))
+
+
+class TestOnce:
+    async def test_the_same_request_again_is_the_first_answer(self) -> None:
+        """One booking, one name, one token; whatever happened meanwhile, and at whichever gateway."""
+        async with open_gateway() as gate:
+            visitor, other = await gate.session(), await gate.beside()
+            first = await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
+            again = await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
+            elsewhere = await other.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
+            assert first.status_code == 201, told(first)
+            assert first.json() == again.json() == elsewhere.json()
+            listed = await gate.get(BOOKINGS, as_=gate.owner, headers={"Tidegate-Position": position(first)})
+            assert len(listed.json()["bookings"]) == 1
+
+    async def test_another_request_under_the_same_key_is_refused(self) -> None:
+        """By the gateway that has seen the first one, and by what the log says at any other."""
+        async with open_gateway() as gate:
+            visitor, other = await gate.session(), await gate.beside()
+            await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
+            for one in (gate, other):
+                second = await one.post(BOOKINGS, gate.wish("2026-06-02T14:00"), as_=visitor, key="k-1")
+                assert refused(second) == (422, "idempotency_key_reused")
+            elsewhen = await gate.post(BOOKINGS, gate.wish("2026-06-03T14:00"), as_=visitor, key="k-1")
+            assert refused(elsewhen) == (422, "idempotency_key_reused")
+
+    async def test_a_key_is_its_callers_own(self) -> None:
+        """Another visitor's key of the same text is another key."""
+        async with open_gateway() as gate:
+            for number, start in enumerate(("10:00", "12:00")):
+                visitor = await gate.session()
+                booked = await gate.post(BOOKINGS, gate.wish(f"2026-06-02T{start}"), as_=visitor, key="k-1")
+                assert booked.status_code == 201, (number, told(booked))
+
+    async def test_a_key_of_too_many_characters_is_refused(self) -> None:
+        """And nothing is done."""
+        async with open_gateway() as gate:
+            visitor = await gate.session()
+            long = await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k" * 256)
+            assert refused(long) == (400, "bad_header")
+            assert at(await gate.get(SLOTS, **ABOUT), "10:00") == "free"
+
+    async def test_a_cancellation_repeated_is_the_first_answer(self) -> None:
+        """Also when the booking has been made again in between."""
+        async with open_gateway() as gate:
+            visitor = await gate.session()
+            booked = (await gate.post(BOOKINGS, gate.wish("2026-06-05T10:00"), as_=visitor)).json()
+            gone = {"manage_token": booked["manage_token"], "reason": "ill"}
+            path = f"{BOOKINGS}/{booked['booking']}/cancel"
+            first = await gate.post(path, gone, as_=visitor, key="c-1")
+            assert (first.status_code, first.json()["status"]) == (200, "cancelled"), told(first)
+            assert (await gate.post(path, gone, as_=visitor, key="c-1")).json() == first.json()
+
+
+class TestReadYourWrites:
+    async def test_whoever_sends_the_position_of_a_write_reads_no_older(self) -> None:
+        """However short a moment ago that was, and whatever is at hand."""
+        async with open_gateway() as gate:
+            visitor = await gate.session()
+            assert at(await gate.get(SLOTS, **ABOUT), "10:00") == "free"
+            booked = await gate.post(BOOKINGS, gate.wish(), as_=visitor)
+            seen = await gate.get(SLOTS, headers={"Tidegate-Position": position(booked)}, **ABOUT)
+            assert at(seen, "10:00") == "full"
+
+    async def test_whoever_sends_none_may_be_told_what_was_a_moment_ago(self) -> None:
+        """And no more than a moment."""
+        async with open_gateway() as gate:
+            visitor = await gate.session()
+            assert at(await gate.get(SLOTS, **ABOUT), "10:00") == "free"
+            await gate.post(BOOKINGS, gate.wish(), as_=visitor)
+            await asyncio.sleep(SLOTS_FRESH_S + READY_FRESH_S)
+            assert at(await gate.get(SLOTS, **ABOUT), "10:00") == "full"
+
+    @pytest.mark.parametrize(
+        ("said", "answer"),
+        [("nonsense", (400, "bad_header")), ("000000000000:5", (412, "position_unknown")), ("::", (400, "bad_header"))],
+    )
+    async def test_a_position_that_is_none_of_ours_is_refused(self, said: str, answer: tuple[int, str]) -> None:
+        """Of another log, or of none: whoever has it begins again without it."""
+        async with open_gateway() as gate:
+            assert refused(await gate.get(SLOTS, headers={"Tidegate-Position": said}, **ABOUT)) == answer
+
+
+class TestTags:
+    @pytest.mark.parametrize("path", ["/v1/demo/resources", "/v1/demo/event-types", "/v1/demo/schedules/berlin-hours"])
+    async def test_what_has_not_changed_is_not_sent_again(self, path: str) -> None:
+        """Until the catalog changes."""
+        async with open_gateway() as gate:
+            first = await gate.get(path)
+            tag = {"If-None-Match": first.headers["etag"]}
+            assert (await gate.get(path, headers=tag)).status_code == 304
+            put = await gate.put("/v1/demo/resources/annex", {"time_zone": "Europe/Berlin"}, as_=gate.owner)
+            assert put.status_code == 200, told(put)
+            after = await gate.get(path, headers=tag | {"Tidegate-Position": position(put)})
+            assert after.status_code == 200
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("body", "answer"),
+        [
+            (b"{", (400, "malformed")),
+            (b"[]", (400, "malformed")),
+            (b'{"event_type":"session"}', (400, "malformed")),
+            (said(x=1), (400, "malformed")),
+            (said(event_type="nothing"), (404, "unknown_event_type")),
+            (said(resource="nowhere"), (404, "unknown_resource")),
+            (said(start="tomorrow"), (422, "bad_time")),
+            (said(tz="Mars"), (404, "unknown_time_zone")),
+            (said(duration=61), (422, "wrong_duration")),
+        ],
+    )
+    async def test_bad_input_says_what_is_wrong(self, body: bytes, answer: tuple[int, str]) -> None:
+        """With a stable code, as a problem, and nothing is held."""
+        async with open_gateway() as gate:
+            visitor, before = await gate.session(), (await gate.house.log.head()).last
+            response = await gate.post("/v1/demo/holds", body, as_=visitor)
+            assert refused(response) == answer, told(response)
+            assert response.headers["content-type"] == "application/problem+json"
+            assert (await gate.house.log.head()).last == before
+
+    async def test_who_is_busy_says_when_to_come_again(self) -> None:
+        """In milliseconds for programs, in seconds for everybody."""
+        async with open_gateway() as gate:
+            put = await gate.put("/v1/demo/rooms/tiny", {"capacity": 1, "queue_max": 1}, as_=gate.owner)
+            assert put.status_code == 200, told(put)
+            await gate.post("/v1/demo/rooms/tiny/open", as_=gate.owner)
+            await gate.told()
+            answers = [await gate.post("/v1/demo/rooms/tiny/tickets", {}, as_=await gate.session()) for _ in range(4)]
+            full = next(one for one in answers if one.status_code == 503)
+            assert refused(full) == (503, "queue_full")
+            assert full.json()["fault"] == "busy"
+            assert int(full.headers["retry-after"]) * 1000 >= full.json()["retry_after_ms"] > 0
+
+
+class TestTakingAway:
+    async def test_a_resource_goes_with_the_second_request(self) -> None:
+        """The first one is told when to come again; what is booked stands against it, and is named."""
+        async with open_gateway() as gate:
+            visitor = await gate.session()
+            booked = await gate.post(BOOKINGS, gate.wish(), as_=visitor)
+            assert booked.status_code == 201, told(booked)
+            path = "/v1/demo/resources/studio-north"
+            first = await gate.delete(path, as_=gate.owner)
+            assert refused(first) == (503, "not_settled")
+            await asyncio.sleep(first.json()["retry_after_ms"] / 1000 + 1)
+            second = await gate.delete(path, as_=gate.owner)
+            assert refused(second) == (409, "still_booked")
+            assert "2026-06-02" in second.json()["detail"]
+
+
+def position(response: Any) -> str:
+    return str(response.headers["tidegate-position"])

@@ -1,0 +1,309 @@
+"""Law 9 at the edge: whoever follows a topic sees every delta in order, or is told to begin anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.simulation.loop import VirtualLoop
+from events.bus import Message
+from events.memory.bus import MemoryBus
+from gateway.problems import Problem
+from gateway.streams.hub import Hub
+from gateway.streams.live import Live, Step
+from gateway.streams.topics import Topic, topic_of
+from projections.folding import position
+from projections.publishing import subject_of
+
+EPOCH = "0123456789ab"
+ORG = "demo"
+TOPIC = "holds/studio/2026-12-07"
+
+
+class ReadModel:
+    """A topic whose state is the list of all that was ever told of it, on a bus that may lose what it is told."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self.bus = bus
+        self.at = 5
+        self.told: list[tuple[int, int, int]] = []
+        self.kept = 0
+        """From which of them on somebody could be told what they missed."""
+        self.asked = {"shown": 0, "since": 0}
+        self.down = False
+
+    async def start(self) -> None:
+        await self.bus.subscribe("questions.*", self._answer, "models")
+
+    @property
+    def state(self) -> list[int]:
+        return [number for _, _, number in self.told]
+
+    async def change(self, by: int = 1, *, lost: bool = False, twice: bool = False) -> None:
+        before, self.at = self.at, self.at + by
+        self.told.append((before, self.at, self.at))
+        for _ in range(0 if lost else 2 if twice else 1):
+            await self.bus.publish(subject_of(ORG, TOPIC), self._spelled(self.told[-1]))
+
+    def _spelled(self, told: tuple[int, int, int]) -> bytes:
+        before, after, number = told
+        where = {"before": position(EPOCH, before), "after": position(EPOCH, after)}
+        return msgspec.json.encode({"topic": TOPIC, **where, "delta": {"delta": "added", "number": number}})
+
+    def _answer(self, message: Message) -> None:
+        asked, kind = msgspec.json.decode(message.data), message.subject.partition(".")[2]
+        if self.down:
+            return
+        self.asked[kind] += 1
+        answer: Any = {"topic": TOPIC, "position": position(EPOCH, self.at), "state": self.state}
+        if kind == "since":
+            at = int(asked["position"].partition(":")[2])
+            deltas = [msgspec.Raw(self._spelled(one)) for one in self.told[self.kept :] if one[1] > at]
+            fits = (self.told[-len(deltas)][0] if deltas else self.at) == at
+            answer = {"deltas": deltas, "position": position(EPOCH, self.at)} if fits else None
+        reply = msgspec.json.encode({"sequence": self.at, "answer": answer})
+        asyncio.get_running_loop().create_task(self.bus.publish(message.reply, reply))
+
+
+class Watcher:
+    """Follows, and keeps what it was told: never more or less than it was."""
+
+    def __init__(self, state: Sequence[int] = (), at: int | None = None) -> None:
+        self.state = list(state)
+        self.at = at
+        self.begun: list[str] = []
+        self.problems: list[str] = []
+
+    def begins(self, live: Live, kind: str, id: bytes, rest: bytes) -> None:
+        said = msgspec.json.decode(b"{" + rest + b"}")
+        where = int(said["position"].partition(":")[2])
+        if kind == "resumed":
+            if where != self.at:
+                self.problems.append(f"resumed at {where}, and not at {self.at}")
+        else:
+            self.state = said["state"]
+        self.at = where
+        self.begun.append(kind if kind != "reset" else f"reset: {said['why']}")
+
+    def hears(self, live: Live, frames: bytes, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if step.before != self.at:
+                self.problems.append(f"a delta from {step.before} came to who stands at {self.at}")
+            self.state.append(msgspec.json.decode(step.message)["delta"]["number"])
+            self.at = step.after
+
+    def fails(self, live: Live, id: bytes, problem: Problem) -> None:
+        self.problems.append(problem.code)
+
+
+@asynccontextmanager
+async def followed() -> AsyncIterator[tuple[ReadModel, Hub, Live]]:
+    bus = MemoryBus()
+    model, hub = ReadModel(bus), Hub(bus, EPOCH)
+    await model.start()
+    await hub.start()
+    try:
+        yield model, hub, await hub.live(ORG, topic_of(TOPIC))
+    finally:
+        await hub.stop()
+
+
+async def quiet() -> None:
+    """Until whatever was under way has arrived; time is virtual here."""
+    await asyncio.sleep(3)
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        yield runner
+
+
+async def test_whoever_begins_is_shown_the_topic_and_then_told_what_changes() -> None:
+    """One snapshot, then deltas that go on from it."""
+    async with followed() as (model, _, live):
+        await model.change()
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        await model.change(3)
+        await model.change()
+        await quiet()
+        assert watcher.begun == ["snapshot"]
+        assert watcher.state == model.state
+
+
+async def test_a_thousand_who_begin_at_once_make_one_question() -> None:
+    """What the read models are asked does not grow with how many follow."""
+    async with followed() as (model, _, live):
+        await model.change()
+        watchers = [Watcher() for _ in range(1_000)]
+        for watcher in watchers:
+            live.follow(watcher, b"1", None)
+        await quiet()
+        assert all(watcher.begun == ["snapshot"] for watcher in watchers)
+        assert model.asked["shown"] == 1
+
+
+async def test_whoever_comes_back_goes_on_where_they_stood() -> None:
+    """From what this gateway has heard."""
+    async with followed() as (model, _, live):
+        first = Watcher()
+        live.follow(first, b"1", None)
+        await quiet()
+        live.leave(first)
+        for _ in range(5):
+            await model.change()
+        await quiet()
+        live.follow(first, b"2", first.at)
+        await quiet()
+        assert first.begun == ["snapshot", "resumed"]
+        assert first.state == model.state
+
+
+async def test_whoever_comes_from_another_gateway_goes_on_where_they_stood() -> None:
+    """From what the read models have told, which this gateway has not heard."""
+    async with followed() as (model, _, live):
+        for _ in range(5):
+            await model.change()
+        came = Watcher(model.state[:2], model.told[1][1])
+        live.follow(came, b"1", came.at)
+        await quiet()
+        assert came.begun == ["resumed"]
+        assert came.state == model.state
+
+
+async def test_who_was_away_too_long_begins_anew_and_is_told_why() -> None:
+    """All or nothing."""
+    async with followed() as (model, _, live):
+        for _ in range(5):
+            await model.change()
+        model.kept = 4
+        came = Watcher([], 5)
+        live.follow(came, b"1", came.at)
+        await quiet()
+        assert came.begun == ["reset: too_old"]
+        assert came.state == model.state
+
+
+async def test_whoever_begins_while_something_is_about_to_be_told_hears_it_once() -> None:
+    """It is part of what they begin with."""
+    async with followed() as (model, _, live):
+        first, second = Watcher(), Watcher()
+        live.follow(first, b"1", None)
+        await quiet()
+        for _ in range(2):  # the first is told at once, the second waits a moment for others
+            await model.change()
+            await asyncio.sleep(0.004)
+        assert len(first.state) == 1
+        live.follow(second, b"1", None)
+        await quiet()
+        assert first.problems == second.problems == []
+        assert first.state == second.state == model.state
+
+
+async def test_what_the_bus_has_lost_is_made_good() -> None:
+    """With what was missed, where it can still be had; nobody begins anew."""
+    async with followed() as (model, _, live):
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        await model.change(lost=True)
+        await model.change()
+        await quiet()
+        assert watcher.begun == ["snapshot"]
+        assert watcher.state == model.state
+
+
+async def test_what_the_bus_has_lost_for_good_makes_everybody_begin_anew() -> None:
+    """And says so."""
+    async with followed() as (model, _, live):
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        await model.change(lost=True)
+        model.kept = len(model.told)
+        await model.change()
+        await quiet()
+        assert watcher.begun == ["snapshot", "reset: missed"]
+        assert watcher.state == model.state
+
+
+async def test_a_delta_that_comes_twice_is_told_once() -> None:
+    """The position says that it is known."""
+    async with followed() as (model, _, live):
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        await model.change(twice=True)
+        await quiet()
+        assert watcher.state == model.state
+
+
+async def test_whoever_asks_for_a_topic_that_is_not_answered_is_told_so() -> None:
+    """It does not wait for ever, and may ask again."""
+    async with followed() as (model, hub, _):
+        other = await hub.live(ORG, Topic("holds", "holds/other/2026-12-07", "slots.read", ("holds/other/2026-12-07",)))
+        await hub._bus.subscribe("questions.nobody", lambda _: None)
+        model.bus, watcher = MemoryBus(), Watcher()
+        model.down = True
+        other.follow(watcher, b"1", None)
+        await asyncio.sleep(10)
+        assert watcher.problems == ["not_answered"]
+
+
+ACTION = st.sampled_from(
+    ("change", "change", "lose", "twice", "begin", "return", "leave", "doubt", "forget", "wait", "moment")
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(ACTION, max_size=40), st.integers(0, 1 << 30))
+def test_whatever_happens_everybody_sees_the_same_in_the_end(actions: list[str], seed: int) -> None:
+    """Lost, doubled, forgotten: whoever follows has what there is, and never took in what did not fit."""
+
+    async def run() -> None:
+        async with followed() as (model, hub, live):
+            watchers: list[Watcher] = []
+            away: list[Watcher] = []
+            for place, action in enumerate(actions):
+                match action:
+                    case "change":
+                        await model.change(1 + (seed + place) % 3)
+                    case "lose":
+                        await model.change(lost=True)
+                    case "twice":
+                        await model.change(twice=True)
+                    case "begin":
+                        watchers.append(Watcher())
+                        live.follow(watchers[-1], b"1", None)
+                    case "leave" if watchers:
+                        away.append(watchers.pop((seed + place) % len(watchers)))
+                        live.leave(away[-1])
+                    case "return" if away:
+                        watchers.append(away.pop())
+                        live.follow(watchers[-1], b"2", watchers[-1].at)
+                    case "doubt":
+                        hub.doubt()
+                    case "forget":
+                        model.kept = len(model.told)
+                    case "wait":
+                        await quiet()
+                    case "moment":
+                        await asyncio.sleep(0.004)
+            await quiet()
+            hub.doubt()
+            await quiet()
+            for watcher in watchers:
+                assert watcher.problems == []
+                assert (watcher.at, watcher.state) == (model.at, model.state)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(run())
