@@ -1,6 +1,6 @@
 """Who may ask, and how they hear: HTTP, WebSocket, SSE, identity, limits, webhooks and pages.
 
-Requests become commands for actors and questions for projections in `operations`; `http` and `streams` carry them. It is
-the only place that knows a web framework. It decides nothing itself, never writes the log, and keeps nothing that could
-not be asked for again.
+Requests become commands for actors and questions for projections in `operations`; `http` and `streams` carry them. The
+web framework is known here alone. Nothing is decided here, the log is never written, and nothing is kept that could not
+be asked for again.
 """

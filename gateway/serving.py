@@ -38,6 +38,8 @@ from gateway.limiting.crowd import Crowd
 from gateway.limiting.guard import Guard
 from gateway.limiting.limits import Proxies, RateLimits
 from gateway.limiting.rates import Rates
+from gateway.mail.carrying import ByScheme, Mail
+from gateway.mail.submitting import MailServer, Submitting
 from gateway.measuring.counts import StreamsNow, WebhookCounts
 from gateway.secret import Secret
 from gateway.streams.entrance import Entrance
@@ -54,6 +56,14 @@ log = structlog.get_logger(__name__)
 REACH_AGAIN_MS: Final = 500
 REREAD_KEYS_S: Final = 60.0
 COURIER_LEAVES_WITHIN_S: Final = 9.0
+
+
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Letters to bookers: whom they are handed to, whom they are from, and where people see their bookings."""
+
+    server: MailServer
+    sender: str
+    base_url: str = ""
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +83,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     courier: bool = True
     """Whether webhooks are delivered from here too. Of all who would, one at a time does."""
     private_webhooks: bool = False
+    mail: MailSettings | None = None
 
 
 async def serve(
@@ -158,11 +169,16 @@ async def _deliver(edge: Edge, settings: GatewaySettings, counts: WebhookCounts,
     about = CourierSettings(name=f"courier-{token_hex(8)}")
     private = settings.private_webhooks
     async with posting(allow_http=private, allow_private=private) as http:
-        courier = Courier(edge.events, edge.sender, edge.clock, edge.secret, about, http, counts=counts)
+        sending = ByScheme(http, None if settings.mail is None else _mail(edge, settings.mail))
+        courier = Courier(edge.events, edge.sender, edge.clock, edge.secret, about, sending, counts=counts)
         try:
             await courier.run(until)
         except LogHalted as error:  # whoever would go on would guess; the rest only asks
             log.error("courier_halted", code=error.code, detail=str(error))  # noqa: TRY400  # no bug of ours
+
+
+def _mail(edge: Edge, settings: MailSettings) -> Mail:
+    return Mail(edge.bus, edge.clock, Submitting(settings.server, settings.sender), settings.base_url)
 
 
 async def _reread(keys: Keys) -> None:

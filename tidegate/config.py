@@ -37,6 +37,7 @@ DEFAULT: Final = "default"
 DEMO_ORG: Final = "demo"
 """The organisation that is meant when none is named, and that `up` fills with something to look at."""
 
+PATHS: Final = frozenset({"gateway.keys_dir", "mail.password_file"})
 IDENTIFIER: Final = r"\A[a-z0-9][a-z0-9_-]{0,63}\Z"
 """The grammar of `events.names.identifier`, as a pattern for a type."""
 
@@ -290,6 +291,8 @@ def said_again(settings: Settings, prefix: str) -> list[str]:
             value: Any = settings
             for name in key.split("."):
                 value = getattr(value, name)
+            if key in PATHS and value:
+                value = Path(value).expanduser().absolute()  # whoever it is said to works in another folder
             words += ["--set", f"{key}={','.join(map(str, value)) if isinstance(value, tuple) else value}"]
     return words
 

@@ -225,7 +225,14 @@ class Stack:
             said = {"gateway.port": number, "gateway.workers": 1, "data_dir": settings.data_dir.absolute()}
             said |= {"gateway.metrics_port": aside + one} if aside else {}
             words = [word for key, value in said.items() for word in ("--set", f"{key}={value}")]
-            all_of_it = ("gateway", "--sharing", str(workers), *said_again(settings, "gateway."), *words)
+            all_of_it = (
+                "gateway",
+                "--sharing",
+                str(workers),
+                *said_again(settings, "gateway."),
+                *said_again(settings, "mail."),
+                *words,
+            )
             commands[f"gateway-{one + 1}"] = all_of_it
         self._gateway = gateway = Processes("gateway", commands, settings.data_dir, settings.log, self._tell)
         stops.push_async_callback(self._stop, "gateway", gateway)

@@ -90,6 +90,7 @@ def application(front: Front, origins: tuple[str, ...] = (), how: Operating | No
             description="Waiting rooms that are fair, and bookings that cannot be double.",
             license=License("Apache-2.0", identifier="Apache-2.0"),
             tags=list(TAGS),
+            use_handler_docstrings=True,
             render_plugins=[pages.Documentation()],
             openapi_router=pages.documentation(),
         ),

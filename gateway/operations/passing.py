@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from events.clock import iso
+from events.waiting.sessions import session_of
 from gateway.calls import Call
 from gateway.passes import BadPass, Pass, verify_pass
 from gateway.problems import Problem
@@ -19,21 +20,23 @@ class PassGood(msgspec.Struct, frozen=True):
 
 async def ticket_for(call: Call, room: str) -> str:
     """The ticket by whose pass they come through the room; the pass has to be theirs, where we know who they are."""
-    return (await _good(call, room)).id
+    key = call.caller.key
+    return (await _good(call, room, session_of(key) if key else None)).id
 
 
 async def check(call: Call, room: str) -> PassGood:
     """Whether the pass that was shown opens the room now."""
-    found = await _good(call, room)
+    found = await _good(call, room, None)
     return PassGood(found.id, found.session, iso(found.expires_at))
 
 
-async def _good(call: Call, room: str) -> Pass:
+async def _good(call: Call, room: str, session: str | None) -> Pass:
     if not call.shown_pass:
         raise Problem("pass_needed", f"this is behind the waiting room {room!r}: show its pass, as in Tidegate-Pass")
     now = call.edge.clock()
     try:
-        found = verify_pass(call.shown_pass, call.edge.keys.public(now), org=call.org, room=room, at=now)
+        public = call.edge.keys.public(now)
+        found = verify_pass(call.shown_pass, public, org=call.org, room=room, session=session, at=now)
     except BadPass as error:
         raise Problem("bad_pass", f"{error.code}: {error}") from error
     if not await _stands(call, found):

@@ -92,9 +92,7 @@ async def join(call: Call, room: str, wanted: JoinWanted) -> Joined:
     door = await call.edge.doors.at(call, room)
     said = {"lane": wanted.lane, "code": wanted.code, "identity": wanted.identity, "work": wanted.work}
     answer = await call.ask(*joining(door, call.caller.key, **said))
-    shown = await call.edge.places.of(
-        call.org, answer.reply["ticket"], max(call.sequence, call.at_least), call.left_ms
-    )
+    shown = await call.edge.places.of(call.org, answer.reply["ticket"], max(call.sequence, call.at_least), call.left_ms)
     return Joined(**_fields(shown), new=answer.reply["new"])
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate import run_file
 from tidegate.cli.shared import Invocation, SettingFlag
+from tidegate.config import MailSettings
+
+if TYPE_CHECKING:
+    from gateway.serving import MailSettings as Mail
 
 GATEWAY_SETTINGS = (
     SettingFlag(
@@ -79,6 +83,7 @@ async def gateway(
         connections=-(-settings.connections_per_address // sharing),
         courier=settings.courier,
         private_webhooks=settings.private_webhooks,
+        mail=_mail(call.settings.mail),
         proxies=Proxies(settings.trusted_proxies, settings.forwarded_header),
         watch=WatchSettings(
             metrics=settings.metrics,
@@ -90,3 +95,21 @@ async def gateway(
         ),
     )
     await serve(reach, about, until, started=started, lines=access_lines(call.settings.log))
+
+
+def _mail(settings: MailSettings) -> Mail | None:
+    """Letters, if they are to be written."""
+    from gateway.mail.submitting import MailServer
+    from gateway.serving import MailSettings as Mail
+
+    if not settings.host:
+        return None
+    password = Path(settings.password_file).expanduser() if settings.password_file else None
+    server = MailServer(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password_file=password,
+    )
+    return Mail(server=server, sender=settings.sender, base_url=settings.base_url)

@@ -3,7 +3,7 @@
  * here: a route that is added is here by itself, and one that is not described is not here.
  */
 
-import { made } from "./making.js";
+import { made, table, worded } from "./making.js";
 
 const METHODS = ["get", "post", "put", "delete"];
 const DEPTH_MAX = 6;
@@ -60,12 +60,6 @@ function kindOf(given) {
   return bounds.length ? `${name}, ${bounds.join(", ")}` : name;
 }
 
-function table(names, rows) {
-  const head = made("thead", {}, [made("tr", {}, names.map((name) => made("th", { scope: "col" }, name)))]);
-  const body = rows.map((cells) => made("tr", {}, cells.map((cell) => (cell instanceof Node ? cell : made("td", {}, cell)))));
-  return made("div", { class: "table" }, [made("table", {}, [head, made("tbody", {}, body)])]);
-}
-
 /** Its fields, and what they are made of as far as that has a name. */
 function fieldsOf(given, seen = new Set()) {
   const schema = resolved(given);
@@ -84,7 +78,7 @@ function fieldsOf(given, seen = new Set()) {
     ];
   });
   const inner = Object.values(schema.properties).flatMap((one) => fieldsOf(one, seen));
-  return [made("p", { class: "kind" }, schema.title ?? ""), table(["field", "is", ""], rows), ...inner];
+  return [made("p", { class: "name" }, schema.title ?? ""), table(["field", "is", ""], rows), ...inner];
 }
 
 // Operations
@@ -104,7 +98,7 @@ function operation(path, method, about) {
 }
 
 function inside(path, method, about) {
-  const parts = [made("p", {}, about.description ?? "")];
+  const parts = [made("p", {}, worded(about.description ?? ""))];
   const parameters = about.parameters ?? [];
   if (parameters.length) {
     const rows = parameters.map((one) => [

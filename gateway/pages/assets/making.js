@@ -13,6 +13,28 @@ export function made(name, attributes = {}, content = []) {
 }
 
 /**
+ * Text with what stands between backticks set as code.
+ * @param {string} text
+ * @returns {(Node | string)[]}
+ */
+export function worded(text) {
+  return text.split("`").map((part, at) => (at % 2 ? made("code", {}, part) : part));
+}
+
+/**
+ * A table that scrolls by itself where it is too wide. Cells are words, or made already.
+ * @param {string[]} names
+ * @param {(string | Node)[][]} rows
+ */
+export function table(names, rows) {
+  const head = made("thead", {}, [made("tr", {}, names.map((name) => made("th", { scope: "col" }, name)))]);
+  const body = rows.map((cells) => {
+    return made("tr", {}, cells.map((cell) => (typeof cell === "string" ? made("td", {}, worded(cell)) : cell)));
+  });
+  return made("div", { class: "table" }, [made("table", {}, [head, made("tbody", {}, body)])]);
+}
+
+/**
  * Slots in a row that are the same, as few as say it all.
  * @param {import("./tidegate/views.js").DaySlot[]} slots
  * @param {number} end of the last one

@@ -1,6 +1,6 @@
 /** The protocol of streams: as tables, and to be tried by hand, without the client library in between. */
 
-import { made } from "./making.js";
+import { made, table } from "./making.js";
 
 const SAID_MAX = 300;
 
@@ -78,12 +78,10 @@ let socket = null;
 
 function draw() {
   const parts = TABLES.map(({ title, names, rows }) => {
-    const head = made("thead", {}, [made("tr", {}, names.map((name) => made("th", { scope: "col" }, name)))]);
-    const body = rows.map(([first, ...rest]) => {
-      const lead = made("td", {}, [names.length > 2 ? made("code", {}, first) : first]);
-      return made("tr", {}, [lead, ...rest.map((cell) => made("td", {}, cell))]);
+    const told = rows.map(([first, ...rest]) => {
+      return [made("td", {}, [names.length > 2 ? made("code", {}, first) : first]), ...rest];
     });
-    return made("section", {}, [made("h2", {}, title), made("div", { class: "table" }, [made("table", {}, [head, made("tbody", {}, body)])])]);
+    return made("section", {}, [made("h2", {}, title), table(names, told)]);
   });
   byId("tables").append(...parts);
   byId("examples").append(...Object.keys(EXAMPLES).map((name) => made("option", {}, name)));
