@@ -16,6 +16,8 @@ values of local variables, for the same reason.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
@@ -35,6 +37,9 @@ IDS: Final = ("actor", "command", "sequence")
 """What ties a line to the log. They come first, in this order."""
 
 ACCESS: Final = "gateway.access"
+LINES_WAIT_S: Final = 0.1
+"""So long lines of the access log wait for others, to be written with them."""
+LINES_AT_ONCE_MAX: Final = 500
 GUESTS: Final = ("asyncio", "httpcore", "httpx", "nats", "ray")
 """Libraries whose loggers are ours to show, from warnings on: httpx would log every address that it asks, and of other
 people's those are secrets. Ray brings a handler of its own, which is taken off."""
@@ -92,8 +97,8 @@ def setup(settings: LogSettings, stream: TextIO | None = None) -> None:
 
 def access_lines(settings: LogSettings, stream: TextIO | None = None) -> Callable[..., None] | None:
     """Writes the lines of an access log, which are many: as JSON by a way of their own, straight to the stream, in a
-    twentieth of the time. Nothing is redacted on that way; whoever writes such a line sees to it. None, when lines of
-    their level are not wanted."""
+    twentieth of the time; from within an event loop. Nothing is redacted on that way; whoever writes such a line sees
+    to it. None, when lines of their level are not wanted."""
     stream = sys.stderr if stream is None else stream
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     if level > logging.INFO:
@@ -101,18 +106,27 @@ def access_lines(settings: LogSettings, stream: TextIO | None = None) -> Callabl
     if _is_human(settings, stream):
         info: Callable[..., None] = structlog.get_logger(ACCESS).info
         return info
-    buffer = getattr(stream, "buffer", None)
-    write: Callable[[str], object] = stream.write
+    lines: list[bytes] = []
+
+    def write() -> None:
+        if not lines:
+            return  # there were so many that they did not wait
+        said, lines[:] = b"".join(lines), []
+        if (buffer := getattr(stream, "buffer", None)) is None:
+            stream.write(said.decode())
+        else:
+            buffer.write(said)
+        stream.flush()
 
     def line(event: str, /, **fields: Any) -> None:
         said = {"timestamp": datetime.now(UTC), "level": "info", "event": event, "logger": ACCESS, **fields}
-        spelled = orjson.dumps(said, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
-        if buffer is None:
-            write(spelled.decode())
-        else:
-            buffer.write(spelled)
-            buffer.flush()
+        if not lines:
+            asyncio.get_running_loop().call_later(LINES_WAIT_S, write)
+        lines.append(orjson.dumps(said, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+        if len(lines) >= LINES_AT_ONCE_MAX:
+            write()
 
+    atexit.register(write)
     return line
 
 

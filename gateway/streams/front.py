@@ -19,7 +19,7 @@ It hangs by what uvicorn 0.54 calls its methods; the tests are of what can be se
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -47,6 +47,35 @@ class _Unread(Exception):
     """The request is not to be read any further."""
 
 
+class Together:
+    """A transport whose writes of one turn of the loop are one write: uvicorn writes an answer's head and its body one
+    after the other, and each would be a call of the system. What else is asked of it is asked of the transport."""
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held += data
+
+    def flush(self) -> None:
+        held, self._held = self._held, b""
+        if held:
+            self._transport.write(held)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Requests(HttpToolsProtocol):
     limits: ClassVar[RequestLimits]
     wheel: ClassVar[Wheel]
@@ -63,6 +92,7 @@ class Requests(HttpToolsProtocol):
     _arrived_bytes = 0
     """Of the request that is arriving, without the packet in which it began: that may have had others before it."""
     _refused = False
+    _together: Together
     _unread_bytes = 0
     """Of our answers, when they began to pile up in front of a reader, or when we last looked."""
 
@@ -70,6 +100,7 @@ class Requests(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._together = Together(transport, self.loop)
         self._place = self.crowd.enter(self.client[0] if self.client is not None else "")
         if self._place is None:  # it is told at once, and not waited for: there are too many of these
             self._refused = True
@@ -148,6 +179,8 @@ class Requests(HttpToolsProtocol):
             self.transport.abort()
             raise _Unread
         super().on_headers_complete()
+        if self.cycle is not None:  # of a request that becomes a socket there is none
+            self.cycle.transport = self._together  # type: ignore[assignment]  # as much of one as it asks for
         self._in_head = False
 
     def _unfit(self) -> Refused | None:
@@ -168,9 +201,14 @@ class Requests(HttpToolsProtocol):
     # What uvicorn and the wheel say
 
     def on_response_complete(self) -> None:
+        self._together.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             self._watch_reader()
+
+    def shutdown(self) -> None:
+        self._together.flush()
+        super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
@@ -214,6 +252,7 @@ class Requests(HttpToolsProtocol):
             self.cycle.disconnected = True  # whoever waits for the rest of the request need not answer it any more
             self.cycle.message_event.set()
         self._refused = True
+        self._together.flush()
         if not self._answered:
             self.transport.write(refusal(refused))
         hang_up(self.transport)

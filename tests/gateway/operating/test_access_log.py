@@ -170,13 +170,14 @@ async def _never(*_: object) -> dict[str, object]:
     raise AssertionError("nobody is to ask for this")
 
 
-def test_json_lines_go_straight_to_the_stream() -> None:
-    """One object a line, as all others look; and none when their level is not wanted."""
+async def test_json_lines_go_straight_to_the_stream() -> None:
+    """One object a line, as all others look, a moment later; and none when their level is not wanted."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     line = logs.access_lines(LogSettings(format="json"), stream)
     assert line is not None
     line("request", status=200, route="/v1/{org}/slots")
     line("request", status=503, route="ä")
+    await asyncio.sleep(2 * logs.LINES_WAIT_S)
     raw = stream.buffer
     assert isinstance(raw, io.BytesIO)
     first, second = (json.loads(one) for one in raw.getvalue().decode().splitlines())
