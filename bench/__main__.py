@@ -12,7 +12,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from bench import booking, commands, footprint, peers, positions, queries, recovery, waiting
+from bench import booking, commands, footprint, gateway, peers, positions, queries, recovery, streams, waiting
 from bench.raw import Raw, batches, one_publish_ms, one_request_ms, pipelined
 from bench.report import Row, markdown, show
 from bench.stage import stage
@@ -87,11 +87,18 @@ async def command_rows(runs: int, console: Console) -> list[Row]:
     ]
 
 
+SECTIONS = (
+    "commands", "booking", "waiting", "gateway", "streams", "queries", "positions", "recovery", "footprint", "peers",
+)  # fmt: skip
+
+
 async def measure(only: list[str], runs: int, console: Console) -> list[Row]:
     sections: dict[str, Callable[[], Awaitable[list[Row]]]] = {
         "commands": lambda: command_rows(runs, console),
         "booking": lambda: booking.rows(runs, console),
         "waiting": lambda: waiting.rows(runs, console),
+        "gateway": lambda: gateway.rows(runs, console),
+        "streams": lambda: streams.rows(runs, console),
         "queries": lambda: queries.rows(runs, console),
         "positions": lambda: positions.rows(runs, console),
         "recovery": lambda: recovery.rows(runs, console),
@@ -113,7 +120,7 @@ def main() -> None:
         "--only",
         action="append",
         default=[],
-        choices=["commands", "booking", "waiting", "queries", "positions", "recovery", "footprint", "peers"],
+        choices=SECTIONS,
         help="may be given again",
     )
     parser.add_argument("--markdown", type=Path, help="write the table here too")

@@ -157,6 +157,7 @@ async def _serve(
         watching.metrics.streams.now = lambda: StreamsNow(
             entrance.sockets, len(front.events), edge.hub.subscriptions, edge.hub.topics, entrance.unsent_bytes
         )
+        taken.listen(port.BACKLOG)
         if started is not None:
             started(*taken.getsockname()[:2])
         app = application(front, settings.origins, watching.operating)

@@ -17,6 +17,7 @@ from litestar.types import ExceptionHandlersMap
 
 from events.errors import BusError, LogError, TidegateError
 from gateway.http import access, bookings, holds, offerings, operating, pages, rooms, sessions, streaming, webhooks
+from gateway.http.description import COMPONENTS, PROBLEM, SECURITY, Described
 from gateway.http.front import AnyRequest, Front
 from gateway.http.operating import ALONE, Operating
 from gateway.limits import BODY_BYTES_MAX
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 VERSION: Final = "1.0.0"
 """Of what is said here, not of the program that says it."""
-PROBLEM: Final = "application/problem+json"
 GONE: Final = "client disconnected prematurely"
 """What Litestar says of a body that doesn't come to its end. It calls that an error of ours."""
 _CODES: Final = {
@@ -50,6 +50,8 @@ TAGS: Final = (
 )
 PARTS: Final = (sessions, offerings, bookings, holds, rooms, streaming, access, webhooks)
 ROUTES: Final = [route for part in PARTS for route in part.ROUTES]
+for _route in ROUTES:
+    _route.operation_class = Described
 
 
 class Asked(Request[Any, Any, Any]):
@@ -90,6 +92,8 @@ def application(front: Front, origins: tuple[str, ...] = (), how: Operating | No
             description="Waiting rooms that are fair, and bookings that cannot be double.",
             license=License("Apache-2.0", identifier="Apache-2.0"),
             tags=list(TAGS),
+            components=COMPONENTS,
+            security=SECURITY,
             use_handler_docstrings=True,
             render_plugins=[pages.Documentation()],
             openapi_router=pages.documentation(),

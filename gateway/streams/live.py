@@ -92,6 +92,8 @@ class Live:
     def follow(self, follower: Follower, id: bytes, since: int | None, why: str = "") -> None:
         """`since` is where the follower stands, if anywhere. `why` says what became of that, if it cannot go on."""
         self._waiting.append(_Waiting(follower, id, since, why))
+        if self.topic.moves_untold and not self._asking:
+            self.base = -1  # what is at hand may be old, and nothing that is told would say so
         self._let_begin()
         if self._waiting and self._asking is None:
             self._asking = asyncio.get_running_loop().create_task(self._ask())
@@ -137,7 +139,9 @@ class Live:
         return True
 
     def _missed_by(self, one: _Waiting) -> list[Step] | None:
-        return None if one.since is None or one.why else self._after(one.since)
+        if one.since is None or one.why or (self.topic.moves_untold and self.base < 0):
+            return None
+        return self._after(one.since)
 
     def _after(self, since: int) -> list[Step] | None:
         """The steps that lead on from there, if they are all known."""
@@ -212,6 +216,9 @@ class Live:
         at, state = await self._hub.shown(self.org, self.topic, max(self.position, 0))
         if self.position < 0:
             self._stand(at, state)
+            return
+        if self.topic.moves_untold and self.position < at:
+            self._start_over("missed", at, state)
             return
         try:
             async with asyncio.timeout(CATCH_UP_S):  # what leads there is on its way

@@ -44,6 +44,11 @@ GATHERED: Final = frozenset({"room", "block", "numbers"})
 not before its beginning. Of the others one has to stand where the delta begins."""
 
 
+UNTOLD: Final = frozenset({"ticket"})
+"""How they stand may also change by what is told to nobody, because it would be told to thousands (a draw, a crowd that
+goes absent): who begins with one of them is shown it as it is at that moment."""
+
+
 class Topic(msgspec.Struct, frozen=True):
     kind: str
     name: str
@@ -54,6 +59,10 @@ class Topic(msgspec.Struct, frozen=True):
     @property
     def gathered(self) -> bool:
         return self.kind in GATHERED
+
+    @property
+    def moves_untold(self) -> bool:
+        return self.kind in UNTOLD
 
 
 def topic_of(name: str) -> Topic:

@@ -313,6 +313,7 @@ byId("earlier").addEventListener("click", () => goTo(daysAway - 1));
 byId("today").addEventListener("click", () => goTo(0));
 byId("later").addEventListener("click", () => goTo(daysAway + 1));
 tidegate.stream.subscribe(drawConnection);
+tidegate.stream.connect();
 drawConnection();
 setInterval(drawConnection, 1_000);
 setInterval(tellBoard, TELL_EVERY_MS);

@@ -25,13 +25,15 @@ from projections.publishing import subject_of
 EPOCH = "0123456789ab"
 ORG = "demo"
 TOPIC = "holds/studio/2026-12-07"
+TICKET = "ticket/launch.0.17"
 
 
 class ReadModel:
     """A topic whose state is the list of all that was ever told of it, on a bus that may lose what it is told."""
 
-    def __init__(self, bus: MemoryBus) -> None:
+    def __init__(self, bus: MemoryBus, topic: str) -> None:
         self.bus = bus
+        self.topic = topic
         self.at = 5
         self.told: list[tuple[int, int, int]] = []
         self.kept = 0
@@ -50,19 +52,19 @@ class ReadModel:
         before, self.at = self.at, self.at + by
         self.told.append((before, self.at, self.at))
         for _ in range(0 if lost else 2 if twice else 1):
-            await self.bus.publish(subject_of(ORG, TOPIC), self._spelled(self.told[-1]))
+            await self.bus.publish(subject_of(ORG, self.topic), self._spelled(self.told[-1]))
 
     def _spelled(self, told: tuple[int, int, int]) -> bytes:
         before, after, number = told
         where = {"before": position(EPOCH, before), "after": position(EPOCH, after)}
-        return msgspec.json.encode({"topic": TOPIC, **where, "delta": {"delta": "added", "number": number}})
+        return msgspec.json.encode({"topic": self.topic, **where, "delta": {"delta": "added", "number": number}})
 
     def _answer(self, message: Message) -> None:
         asked, kind = msgspec.json.decode(message.data), message.subject.partition(".")[2]
         if self.down:
             return
         self.asked[kind] += 1
-        answer: Any = {"topic": TOPIC, "position": position(EPOCH, self.at), "state": self.state}
+        answer: Any = {"topic": self.topic, "position": position(EPOCH, self.at), "state": self.state}
         if kind == "since":
             at = int(asked["position"].partition(":")[2])
             deltas = [msgspec.Raw(self._spelled(one)) for one in self.told[self.kept :] if one[1] > at]
@@ -104,13 +106,13 @@ class Watcher:
 
 
 @asynccontextmanager
-async def followed() -> AsyncIterator[tuple[ReadModel, Hub, Live]]:
+async def followed(topic: str = TOPIC) -> AsyncIterator[tuple[ReadModel, Hub, Live]]:
     bus = MemoryBus()
-    model, hub = ReadModel(bus), Hub(bus, EPOCH)
+    model, hub = ReadModel(bus, topic), Hub(bus, EPOCH)
     await model.start()
     await hub.start()
     try:
-        yield model, hub, await hub.live(ORG, topic_of(TOPIC))
+        yield model, hub, await hub.live(ORG, topic_of(topic))
     finally:
         await hub.stop()
 
@@ -234,6 +236,22 @@ async def test_what_the_bus_has_lost_for_good_makes_everybody_begin_anew() -> No
         await quiet()
         assert watcher.begun == ["snapshot", "reset: missed"]
         assert watcher.state == model.state
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+async def test_what_is_told_to_nobody_is_shown_to_whoever_begins(comes_back: bool) -> None:
+    """A draw gives thousands of tickets a place, and tells none of them: who asks again sees it."""
+    async with followed(TICKET) as (model, _, live):
+        first = Watcher()
+        live.follow(first, b"1", None)
+        await quiet()
+        await model.change(lost=True)
+        model.kept = len(model.told)
+        second = Watcher(first.state, first.at)
+        live.follow(second, b"2", second.at if comes_back else None)
+        await quiet()
+        assert second.begun == ["reset: too_old" if comes_back else "snapshot"]
+        assert first.state == second.state == model.state
 
 
 async def test_a_delta_that_comes_twice_is_told_once() -> None:
