@@ -1,0 +1,185 @@
+"""What a stream shows: never more than was told, nothing twice, and never more waiting than is bounded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
+
+from tidegate_client import AsyncTidegate
+from tidegate_client.answers import Held
+from tidegate_client.holding import Holding, beat_s
+from tidegate_client.limits import CHANGES_WAITING_MAX
+from tidegate_client.problems import Problem, not_reached
+from tidegate_client.streams.conversation import Change, Conversation, Reply
+from tidegate_client.streams.following import Following
+from tidegate_client.streams.guesses import Guesses
+from tidegate_client.streams.states import Holds, Run
+from tidegate_client.streams.views import holding_guess
+
+EPOCH = "0123456789ab"
+HOLDS = "holds/room/2026-12-07"
+DAY = "day/room/2026-12-07"
+
+
+def at(sequence: int) -> str:
+    return f"{EPOCH}:{sequence}"
+
+
+def snapshot(topic: str, sequence: int, id: int) -> dict[str, object]:
+    state = {"held": "0" * 24, "units": []}
+    return {"type": "snapshot", "id": id, "topic": topic, "position": at(sequence), "state": state}
+
+
+# Following
+
+
+async def test_a_reader_that_does_not_keep_up_is_told_how_things_are() -> None:
+    """What waits for it is bounded; it misses no state that counts, and hears on from there."""
+    now = Change(HOLDS, "snapshot", at(5_000), "as it is")
+    reader = Following((HOLDS,), lambda _: now, lambda _: None)
+    for number in range(CHANGES_WAITING_MAX + 500):
+        reader.hear(Change(HOLDS, "delta", at(number)))
+    assert await anext(reader) == now
+    reader.hear(Change(HOLDS, "delta", at(5_001)))
+    assert (await anext(reader)).position == at(5_001)
+
+
+async def test_a_reader_ends_with_its_stream_or_with_a_problem() -> None:
+    """What it was told before, it hears first."""
+    reader = Following((HOLDS,), lambda _: None, lambda _: None)
+    reader.hear(Change(HOLDS, "delta", at(1)))
+    reader.end(None)
+    assert [change.position async for change in reader] == [at(1)]
+    refused = Following((HOLDS,), lambda _: None, lambda _: None)
+    refused.hear(Change(HOLDS, "failed", problem=Problem("unknown_resource", "x")))
+    with pytest.raises(Problem, match="unknown_resource"):
+        await anext(refused)
+
+
+# Conversations: what dialogues of the conformance suite don't say
+
+
+def test_what_was_asked_for_is_asked_for_again_over_the_next_connection() -> None:
+    """Under the same key, until it is answered; and not once nobody waits for it."""
+    talk = Conversation(lambda: 0.5)
+    talk.opened()
+    id = talk.call(command="book", key="k")
+    dropped = talk.call(command="hold", key="l")
+    assert [one["id"] for one in talk.to_say()] == [id, dropped]
+    talk.give_up(dropped)
+    talk.lost()
+    assert talk.to_say() == []
+    talk.opened()
+    assert talk.to_say() == [{"type": "call", "id": id, "command": "book", "key": "k"}]
+    assert talk.hear({"type": "result", "id": id, "position": at(7), "answer": {}}) == [Reply(id, {}, at(7))]
+    talk.lost()
+    talk.opened()
+    assert talk.to_say() == []
+
+
+def test_a_mark_is_said_behind_the_beginnings() -> None:
+    """Else it might be passed before what it stands for was told."""
+    talk = Conversation(lambda: 0.5)
+    talk.follow(HOLDS)
+    talk.opened()
+    (subscribe,) = talk.to_say()
+    mark = talk.mark(at(9))
+    assert talk.to_say() == []
+    talk.hear(snapshot(HOLDS, 4, subscribe["id"]))
+    assert talk.to_say() == [{"type": "sync", "id": mark, "position": at(9)}]
+    assert talk.hear({"type": "synced", "id": mark, "position": at(9)}) == [Reply(mark, position=at(9))]
+
+
+def test_a_beginning_of_a_request_that_was_given_up_is_not_believed() -> None:
+    """Only the last one about a topic counts."""
+    talk = Conversation(lambda: 0.5)
+    talk.opened()
+    talk.follow(HOLDS)
+    talk.leave(HOLDS)
+    talk.follow(HOLDS)
+    first, _, second = talk.to_say()
+    assert talk.hear(snapshot(HOLDS, 4, first["id"])) == []
+    (begun,) = talk.hear(snapshot(HOLDS, 6, second["id"]))
+    assert isinstance(begun, Change) and begun.position == at(6)
+
+
+@pytest.mark.parametrize("said", ["no json", "[]", '{"type": "snapshot"}', '{"type": "delta", "topic": "status"}'])
+async def test_a_stream_that_makes_no_sense_ends_with_a_problem(said: str) -> None:
+    """Nobody waits for ever because of it."""
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send('{"type": "snapshot", "id": 1, "topic": "status", "position": "0123456789ab:1", "state": {}}')
+        await socket.send(said)
+        await socket.wait_closed()
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with AsyncTidegate(f"http://127.0.0.1:{port}", "demo") as client, client.stream() as stream:
+            changes = stream.follow("status")
+            assert (await anext(changes)).why == "snapshot"
+            with pytest.raises(Problem, match="misread"):
+                await anext(changes)
+            with pytest.raises(Problem, match="misread"):
+                await stream.join("launch")
+
+
+# Guesses
+
+
+def test_a_guess_is_seen_until_its_topic_has_come_so_far() -> None:
+    """Of each topic for itself, and whatever is heard before the answer."""
+    guesses = Guesses()
+    number = guesses.make({DAY: lambda state: state + "+", HOLDS: lambda state: state + "?"})
+    assert (guesses.seen(DAY, "d"), guesses.seen(HOLDS, "h"), guesses.seen("other", "o")) == ("d+", "h?", "o")
+    guesses.reached(DAY, at(50))
+    assert guesses.seen(DAY, "d") == "d+"  # nobody has said yet where it stands
+    assert guesses.answered(number, at(9), {DAY: at(8), HOLDS: at(3)})
+    guesses.reached(DAY, at(9))
+    assert (guesses.seen(DAY, "d"), guesses.seen(HOLDS, "h")) == ("d", "h?")
+    guesses.drop(number)  # everything through there has been told, and nothing of it was of this topic
+    assert (guesses.seen(HOLDS, "h"), len(guesses)) == ("h", 0)
+
+
+def test_a_delta_that_comes_before_the_answer_leaves_no_guess() -> None:
+    """The answer finds its topics there."""
+    guesses = Guesses()
+    number = guesses.make({DAY: lambda state: state + "+"})
+    assert not guesses.answered(number, at(9), {DAY: at(9)})
+    assert guesses.seen(DAY, "d") == "d"
+
+
+def test_a_guess_of_another_log_is_dropped() -> None:
+    """Nothing of that log will ever be told."""
+    guesses = Guesses()
+    number = guesses.make({DAY: lambda state: state + "+"})
+    assert not guesses.answered(number, at(9), {DAY: "ba9876543210:2"})
+
+
+@given(st.integers(0, 80), st.integers(1, 15), st.integers(1, 3))
+def test_a_guess_changes_nothing_that_is_so_already(first: int, length: int, units: int) -> None:
+    """So it does no harm between the delta and the answer."""
+    now = Holds(1, (Run(0, 1, 2),))
+    guess = holding_guess(now, Run(first, first + length, units))
+    assert guess(guess(now)) == guess(now) != replace(now, held=0)
+
+
+# Holds
+
+
+def test_a_hold_is_lost_when_the_gateway_says_so() -> None:
+    """And not when nobody answered: the next heartbeat may."""
+    holding, gone = (
+        Holding(Held("h", "", "", "", "2026-12-07T10:00:10.000Z", "")),
+        Problem("hold_gone", "x", "late", 410),
+    )
+    losses = []
+    for problem in (not_reached("ConnectError"), gone):
+        holding.failed(problem)
+        losses.append(holding.lost)
+    assert losses == [None, gone]
+    assert beat_s(10) == 5
