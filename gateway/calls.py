@@ -31,6 +31,9 @@ from projections.questions import Question, Unanswered
 
 T = TypeVar("T")
 
+BEHIND: Final = frozenset({"behind", "catalog_behind"})
+"""What is answered by who decides by something older than what the asker has seen."""
+BEHIND_MS: Final = 20
 TOKEN_BYTES: Final = 10
 """Of what makes the name of a hold or a booking unlike any other: sixteen letters."""
 
@@ -104,19 +107,24 @@ class Call:
         return agreed(answer)
 
     async def together(self, parts: Parts, *, keyed: bool = True) -> Accepted:
-        """All or nothing; the reply is the first actor's."""
+        """All or nothing; the reply is the first actor's. Somebody who has yet to hear of what we know is asked again
+        while there is time: they will have in a moment."""
         lead, command = parts[0]
         id = self._id_of(lead, command) if keyed and self._id else None
-        try:
-            answer = await self.edge.sender.transact(
-                parts, id=id, by=self.caller.by, within_ms=self.left_ms, trace=self.trace
-            )
-        except UnknownOutcome as error:
-            raise not_known() from error
-        if isinstance(answer, Refusal):
-            raise problem_of(answer)
-        self.sequence = max(self.sequence, answer.sequence)
-        return Accepted(answer.reply[lead], answer.sequence)
+        while True:
+            try:
+                answer = await self.edge.sender.transact(
+                    parts, id=id, by=self.caller.by, within_ms=self.left_ms, trace=self.trace
+                )
+            except UnknownOutcome as error:
+                raise not_known() from error
+            if not isinstance(answer, Refusal):
+                self.sequence = max(self.sequence, answer.sequence)
+                return Accepted(answer.reply[lead], answer.sequence)
+            pause_ms = answer.retry_after_ms or BEHIND_MS
+            if answer.code not in BEHIND or pause_ms >= self.left_ms:
+                raise problem_of(answer)
+            await asyncio.sleep(pause_ms / 1000)
 
     def _id_of(self, lead: str, command: Command) -> str:
         """A call may ask for several things, each once, and again when it was told to look again."""

@@ -185,8 +185,8 @@ def _unknown_is_failed() -> AbstractContextManager[None]:
 def _fresh_answers() -> AbstractContextManager[None]:
     """A command that was done is answered with what is true now, not with its first answer."""
 
-    def anew(decider: Any, recorded: Recorded, ids: Iterable[str]) -> list[msgspec.Raw]:
-        return [msgspec.Raw(b'{"facts":0}') for _ in memory_module.first_answers(decider, recorded, ids)]
+    def anew(decider: Any, recorded: Recorded, ids: Iterable[str]) -> list[tuple[bool, msgspec.Raw]]:
+        return [(True, msgspec.Raw(b'{"facts":0}')) for _ in memory_module.first_answers(decider, recorded, ids)]
 
     return _replacing((host_module, "first_answers", anew))()
 
