@@ -7,5 +7,5 @@ const WebSocket = globalThis.WebSocket ?? (await import("../../clients/js/node_m
 const tidegate = new Tidegate({ url: urls, org: "demo", WebSocket });
 const print = (said) => process.stdout.write(`${JSON.stringify(said)}\n`);
 const topic = tidegate.stream.topic(name);
-topic.subscribe((news) => news && print({ why: news.why, position: topic.position, state: topic.state }));
+topic.subscribe((news) => news && print({ topic: name, why: news.why, reason: news.reason, position: topic.position, state: topic.state }));
 tidegate.stream.subscribe(() => print({ connection: tidegate.stream.connection }));

@@ -1,9 +1,10 @@
 /**
- * One request over HTTP, as often as it takes: with a key that makes it safe to ask again, the time that there is for it,
- * and the position of what was seen last, so that nothing older is read.
+ * One request over HTTP, as often as it takes: with a key that makes it safe to ask again, the time that there is for
+ * it, and the position of what was seen last, so that nothing older is read.
  *
- * Asked again is only what may be: when the gateway says that it is busy or asks to wait, when its answer does not come,
- * and when it cannot be reached. All of it within `patienceMs`; what a problem asks to wait for longer than that is told.
+ * Asked again is only what may be: when the gateway says that it is busy or asks to wait, when its answer does not
+ * come, and when it cannot be reached. All of it within `patienceMs`; what a problem asks to wait for longer than
+ * that is told.
  */
 
 import { parsePosition } from "./deltas.js";
@@ -24,7 +25,7 @@ const PAUSE_MS_MAX = 3_000;
  * @property {string} [pass] of the waiting room that guards what is asked for
  *
  * @typedef {object} Caller who asks, and where
- * @property {string} url of the gateway
+ * @property {string | string[]} url of the gateway; of several, another one is gone to when one cannot be reached
  * @property {string} org
  * @property {string} [token] an API key, a session's token, or one of an issuer that the organisation trusts
  * @property {string} [session] the session of the visitor for whom a server asks, beside its own token
@@ -35,13 +36,15 @@ const PAUSE_MS_MAX = 3_000;
  */
 
 export class Calling {
+  #urls;
+  #at = 0;
   #fetch;
   #withinMs;
   #patienceMs;
 
   /** @param {Caller} caller */
   constructor(caller) {
-    this.url = caller.url.replace(/\/+$/, "");
+    this.#urls = [caller.url].flat().map((url) => url.replace(/\/+$/, ""));
     this.org = caller.org;
     this.token = caller.token ?? "";
     this.session = caller.session ?? "";
@@ -53,6 +56,16 @@ export class Calling {
     this.#patienceMs = caller.patienceMs ?? PATIENCE_MS;
   }
 
+  /** Of the gateway that is asked now. */
+  get url() {
+    return /** @type {string} */ (this.#urls[this.#at % this.#urls.length]);
+  }
+
+  /** That one cannot be reached: ask the next. */
+  goOn() {
+    this.#at += 1;
+  }
+
   /**
    * @param {string} method
    * @param {string} path below the organisation's, its parts escaped (`path`)
@@ -61,15 +74,22 @@ export class Calling {
    * @returns {Promise<any>}
    */
   async ask(method, path, { query, body, headers } = {}, options = {}) {
-    const address = `${this.url}/v1/${this.org}${path}${queryOf(query)}`;
+    const below = `/v1/${this.org}${path}${queryOf(query)}`;
     const key = method === "GET" ? "" : (options.key ?? newKey());
     const until = Date.now() + (options.patienceMs ?? this.#patienceMs);
     for (let tries = 0; ; tries++) {
       const seen = this.position;
       try {
-        return await this.#once(method, address, body, { ...headers, ...this.#headers(key, seen, options) }, options);
+        return await this.#once(
+          method,
+          this.url + below,
+          body,
+          { ...headers, ...this.#headers(key, seen, options) },
+          options,
+        );
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
+        if (problem.code === "connection_lost") this.goOn();
         if (problem.code === "position_unknown" && seen) {
           this.position = ""; // it was one of a log that is no more
           continue;

@@ -1,15 +1,16 @@
 /**
- * Tidegate's public surface, one method for each thing that can be asked. Names of fields are those of the wire. It is whole
- * in one module because it is one table.
+ * Tidegate's public surface, one method for each thing that can be asked. Names of fields are those of the wire. It
+ * is whole in one module because it is one table.
  *
  * Every write is done once, however often the network makes us ask; every read is at least as new as the last answer.
  */
 
 import { Calling, path } from "./calling.js";
 import { Holding } from "./holding.js";
+import { Problem } from "./problem.js";
 import { Stream } from "./stream.js";
 import { dayView, monthView, roomView, TicketView } from "./views.js";
-import { doWork } from "./work.js";
+import { doWork, whoseWork } from "./work.js";
 
 /** @import { Caller, Options } from "./calling.js" */
 /** @import * as wire from "./wire.js" */
@@ -19,6 +20,8 @@ export class Tidegate {
   #WebSocket;
   /** @type {Stream | null} */
   #stream = null;
+  /** By whom our places in lines are, once a session has begun: work is done for this name. */
+  visitor = "";
 
   /**
    * @param {Caller & { WebSocket?: typeof globalThis.WebSocket }} caller where there is no `WebSocket` (Node before 22),
@@ -54,13 +57,14 @@ export class Tidegate {
   }
 
   /**
-   * Begin a session, and be that visitor from here on. A browser on a page of the gateway's own keeps it as a cookie, which
-   * no script can read.
+   * Begin a session, and be that visitor from here on. A browser on a page of the gateway's own keeps it as a cookie,
+   * which no script can read.
    * @param {Options} [options]
    * @returns {Promise<wire.SessionBegun>}
    */
   async begin(options) {
     const begun = await this.#post(path`/sessions`, undefined, options);
+    this.visitor = begun.visitor;
     if (this.#calling.cookies) this.#stream?.renew();
     else this.token = begun.token;
     return begun;
@@ -76,7 +80,12 @@ export class Tidegate {
   resource(id, options) {
     return this.#get(path`/resources/${id}`, {}, options);
   }
-  /** @param {string} id @param {wire.ResourceWanted} wanted @param {Options} [options] @returns {Promise<{ id: string }>} */
+  /**
+   * @param {string} id
+   * @param {wire.ResourceWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<{ id: string }>}
+   */
   putResource(id, wanted, options) {
     return this.#put(path`/resources/${id}`, wanted, options);
   }
@@ -92,7 +101,12 @@ export class Tidegate {
   schedule(id, options) {
     return this.#get(path`/schedules/${id}`, {}, options);
   }
-  /** @param {string} id @param {wire.ScheduleWanted} wanted @param {Options} [options] @returns {Promise<{ id: string }>} */
+  /**
+   * @param {string} id
+   * @param {wire.ScheduleWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<{ id: string }>}
+   */
   putSchedule(id, wanted, options) {
     return this.#put(path`/schedules/${id}`, wanted, options);
   }
@@ -108,7 +122,12 @@ export class Tidegate {
   eventType(slug, options) {
     return this.#get(path`/event-types/${slug}`, {}, options);
   }
-  /** @param {string} slug @param {wire.EventTypeWanted} wanted @param {Options} [options] @returns {Promise<{ id: string }>} */
+  /**
+   * @param {string} slug
+   * @param {wire.EventTypeWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<{ id: string }>}
+   */
   putEventType(slug, wanted, options) {
     return this.#put(path`/event-types/${slug}`, wanted, options);
   }
@@ -119,11 +138,21 @@ export class Tidegate {
 
   // When it is free
 
-  /** The starts of a day, in order. @param {wire.SlotsAsked} asked @param {Options} [options] @returns {Promise<wire.Slot[]>} */
+  /**
+   * The starts of a day, in order.
+   * @param {wire.SlotsAsked} asked
+   * @param {Options} [options]
+   * @returns {Promise<wire.Slot[]>}
+   */
   slots(asked, options) {
     return this.#get(path`/slots`, asked, options);
   }
-  /** By dates. @param {wire.MonthsAsked} asked @param {Options} [options] @returns {Promise<Record<string, boolean>>} */
+  /**
+   * By dates.
+   * @param {wire.MonthsAsked} asked
+   * @param {Options} [options]
+   * @returns {Promise<Record<string, boolean>>}
+   */
   months(asked, options) {
     return this.#get(path`/months`, asked, options);
   }
@@ -169,11 +198,21 @@ export class Tidegate {
     const headers = manageToken ? { "Tidegate-Manage-Token": manageToken } : {};
     return this.#calling.ask("GET", path`/bookings/${booking}`, { query: { tz }, headers }, options);
   }
-  /** A page of them. @param {wire.BookingsAsked} [asked] @param {Options} [options] @returns {Promise<wire.BookingsPage>} */
+  /**
+   * A page of them.
+   * @param {wire.BookingsAsked} [asked]
+   * @param {Options} [options]
+   * @returns {Promise<wire.BookingsPage>}
+   */
   bookingsPage(asked, options) {
     return this.#get(path`/bookings`, asked ?? {}, options);
   }
-  /** All of them, page after page. @param {wire.BookingsAsked} [asked] @param {Options} [options] @returns {AsyncGenerator<wire.Booking>} */
+  /**
+   * All of them, page after page.
+   * @param {wire.BookingsAsked} [asked]
+   * @param {Options} [options]
+   * @returns {AsyncGenerator<wire.Booking>}
+   */
   async *bookings(asked, options) {
     let cursor = asked?.cursor ?? "";
     do {
@@ -186,15 +225,30 @@ export class Tidegate {
   confirm(booking, by = {}, options) {
     return this.#post(path`/bookings/${booking}/confirm`, by, options);
   }
-  /** @param {string} booking @param {wire.Explained} [by] @param {Options} [options] @returns {Promise<wire.Changed>} */
+  /**
+   * @param {string} booking
+   * @param {wire.Explained} [by]
+   * @param {Options} [options]
+   * @returns {Promise<wire.Changed>}
+   */
   decline(booking, by = {}, options) {
     return this.#post(path`/bookings/${booking}/decline`, by, options);
   }
-  /** @param {string} booking @param {wire.Explained} [by] @param {Options} [options] @returns {Promise<wire.Changed>} */
+  /**
+   * @param {string} booking
+   * @param {wire.Explained} [by]
+   * @param {Options} [options]
+   * @returns {Promise<wire.Changed>}
+   */
   cancel(booking, by = {}, options) {
     return this.#post(path`/bookings/${booking}/cancel`, by, options);
   }
-  /** @param {string} booking @param {wire.MoveWanted} wanted @param {Options} [options] @returns {Promise<wire.Changed>} */
+  /**
+   * @param {string} booking
+   * @param {wire.MoveWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<wire.Changed>}
+   */
   reschedule(booking, wanted, options) {
     return this.#post(path`/bookings/${booking}/reschedule`, wanted, options);
   }
@@ -206,7 +260,11 @@ export class Tidegate {
   noShow(booking, options) {
     return this.#post(path`/bookings/${booking}/no-show`, undefined, options);
   }
-  /** @param {wire.StandbyWanted} wanted @param {Options} [options] @returns {Promise<{ standby: string, ahead: number }>} */
+  /**
+   * @param {wire.StandbyWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<{ standby: string, ahead: number }>}
+   */
   standBy(wanted, options) {
     return this.#post(path`/standby`, wanted, options);
   }
@@ -229,11 +287,21 @@ export class Tidegate {
   roomNumbers(room, options) {
     return this.#get(path`/rooms/${room}/numbers`, {}, options);
   }
-  /** @param {string} room @param {wire.RoomWanted} wanted @param {Options} [options] @returns {Promise<{ room: string, phase: wire.Phase }>} */
+  /**
+   * @param {string} room
+   * @param {wire.RoomWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<{ room: string, phase: wire.Phase }>}
+   */
   putRoom(room, wanted, options) {
     return this.#put(path`/rooms/${room}`, wanted, options);
   }
-  /** @param {string} room @param {wire.RoomStep} step @param {Options} [options] @returns {Promise<{ room: string, phase: wire.Phase }>} */
+  /**
+   * @param {string} room
+   * @param {wire.RoomStep} step
+   * @param {Options} [options]
+   * @returns {Promise<{ room: string, phase: wire.Phase }>}
+   */
   stepRoom(room, step, options) {
     return this.#post(path`/rooms/${room}/${step}`, undefined, options);
   }
@@ -244,29 +312,54 @@ export class Tidegate {
   drawRoom(room, wanted, options) {
     return this.#post(path`/rooms/${room}/draw`, wanted, options);
   }
-  /** Whether the pass opens the room now. @param {string} room @param {string} pass @param {Options} [options] @returns {Promise<wire.PassGood>} */
+  /**
+   * Whether the pass opens the room now.
+   * @param {string} room
+   * @param {string} pass
+   * @param {Options} [options]
+   * @returns {Promise<wire.PassGood>}
+   */
   checkPass(room, pass, options) {
     return this.#get(path`/rooms/${room}/check`, {}, { ...options, pass });
   }
 
   // Tickets
 
-  /** Stand in line; whoever stands there already gets their own place again. @param {string} room @param {wire.JoinWanted} [wanted] @param {Options} [options] @returns {Promise<wire.Joined>} */
+  /**
+   * Stand in line; whoever stands there already gets their own place again.
+   * @param {string} room
+   * @param {wire.JoinWanted} [wanted]
+   * @param {Options} [options]
+   * @returns {Promise<wire.Joined>}
+   */
   join(room, wanted = {}, options) {
     return this.#post(path`/rooms/${room}/tickets`, wanted, options);
   }
   /**
-   * Do the work that a room asks of who joins it (`work_bits`), bound to the visitor by what the gateway calls them.
-   * @param {string} room @param {string} visitor @param {number} bits @param {{ signal?: AbortSignal }} [options]
+   * Stand in line, and do the work that the room may ask for.
+   * @param {string} room @param {wire.JoinWanted} [wanted] @param {Options} [options] @returns {Promise<wire.Joined>}
    */
-  work(room, visitor, bits, options) {
-    return doWork(room, visitor, bits, options);
+  async standInLine(room, wanted = {}, options = {}) {
+    try {
+      return await this.join(room, wanted, options);
+    } catch (problem) {
+      if (!(problem instanceof Problem) || problem.code !== "work_needed" || !this.visitor) throw problem;
+    }
+    const about = await this.room(room, options);
+    const whose = whoseWork(about, this.visitor, wanted.identity ?? "");
+    const work = await doWork(room, whose, about.work_bits, { signal: options.signal });
+    return this.join(room, { ...wanted, work }, options);
   }
   /** @param {string} ticket @param {Options} [options] @returns {Promise<wire.Ticket>} */
   ticket(ticket, options) {
     return this.#get(path`/rooms/${roomOf(ticket)}/tickets/${ticket}`, {}, options);
   }
-  /** Still here; an open stream that follows the ticket says so by itself. @param {string} ticket @param {Options} [options] @returns {Promise<wire.Alive>} */
+  /**
+   * Still here; an open stream that follows the ticket says so by itself.
+   * @param {string} ticket
+   * @param {Options} [options]
+   * @returns {Promise<wire.Alive>}
+   */
   heartbeat(ticket, options) {
     return this.#post(path`/rooms/${roomOf(ticket)}/tickets/${ticket}/heartbeat`, undefined, options);
   }
@@ -303,7 +396,12 @@ export class Tidegate {
   keys(asked, options) {
     return this.#get(path`/keys`, asked ?? {}, options);
   }
-  /** @param {string} id @param {{ overlap_s?: number }} [wanted] @param {Options} [options] @returns {Promise<wire.KeyTold>} */
+  /**
+   * @param {string} id
+   * @param {{ overlap_s?: number }} [wanted]
+   * @param {Options} [options]
+   * @returns {Promise<wire.KeyTold>}
+   */
   rotateKey(id, wanted = {}, options) {
     return this.#post(path`/keys/${id}/rotate`, wanted, options);
   }
@@ -331,7 +429,12 @@ export class Tidegate {
   webhook(id, options) {
     return this.#get(path`/webhooks/${id}`, {}, options);
   }
-  /** @param {string} id @param {wire.WebhookWanted} wanted @param {Options} [options] @returns {Promise<{ id: string, active: boolean, secret: string | null }>} */
+  /**
+   * @param {string} id
+   * @param {wire.WebhookWanted} wanted
+   * @param {Options} [options]
+   * @returns {Promise<{ id: string, active: boolean, secret: string | null }>}
+   */
   putWebhook(id, wanted, options) {
     return this.#put(path`/webhooks/${id}`, wanted, options);
   }
@@ -346,7 +449,13 @@ export class Tidegate {
   doWithWebhook(id, what, body, options) {
     return this.#post(path`/webhooks/${id}/${what}`, body, options);
   }
-  /** What was sent, and what was late or given up. @param {string} id @param {"deliveries" | "dead"} what @param {Options} [options] @returns {Promise<any>} */
+  /**
+   * What was sent, and what was late or given up.
+   * @param {string} id
+   * @param {"deliveries" | "dead"} what
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   */
   webhookDeliveries(id, what = "deliveries", options) {
     return this.#get(path`/webhooks/${id}/${what}`, {}, options);
   }
@@ -362,6 +471,7 @@ export class Tidegate {
       token: () => calling.token || calling.session,
       ask: () => calling.ask("GET", path`/rooms`, {}, { patienceMs: 0 }),
       saw: (position) => calling.saw(position),
+      goOn: () => calling.goOn(),
       open: (url, protocols) => {
         const Socket = given ?? globalThis.WebSocket;
         if (!Socket) throw new TypeError("there is no WebSocket here: give one, new Tidegate({ …, WebSocket })");
@@ -384,7 +494,10 @@ export class Tidegate {
   }
   /** @param {string} ticket */
   ticketView(ticket) {
-    return new TicketView(this.stream, ticket, () => this.ticket(ticket));
+    return new TicketView(this.stream, ticket, (seen) => {
+      this.#calling.saw(seen);
+      return this.ticket(ticket);
+    });
   }
   /** End the stream, if there is one. */
   close() {

@@ -1,6 +1,6 @@
 /**
- * Local days by the clocks of a time zone: from when midnight is first reached until the next date's is. They have 24 hours
- * as a rule, 23 or 25 when the clocks change. `Intl` knows every zone; nothing else is needed.
+ * Local days by the clocks of a time zone: from when midnight is first reached until the next date's is. They have 24
+ * hours as a rule, 23 or 25 when the clocks change. `Intl` knows every zone; nothing else is needed.
  */
 
 const MINUTE_MS = 60_000;
@@ -14,8 +14,14 @@ function clockOf(tz) {
   let clock = CLOCKS.get(tz);
   if (!clock) {
     clock = new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", {
-      timeZone: tz, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit",
-      minute: "2-digit", second: "2-digit",
+      timeZone: tz,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
     });
     CLOCKS.set(tz, clock);
   }

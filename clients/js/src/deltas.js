@@ -4,7 +4,9 @@
  * States are never changed in place: what was shown a moment ago stays as it was shown.
  */
 
-/** @import { BlockState, BookingRow, DayState, HoldsState, MonthState, RoomState, Run, TicketState } from "./wire.js" */
+/**
+ * @import { BlockState, BookingRow, DayState, HoldsState, MonthState, RoomState, Run, TicketState } from "./wire.js"
+ */
 
 const SLOTS = 96;
 const DIGITS = SLOTS / 4;
@@ -44,8 +46,8 @@ export function reached(mine, wanted) {
 }
 
 /**
- * What a delta is to somebody who stands at `mine`. Those of gathered topics say how things are, not how they differ: so
- * they take on whoever stands anywhere before their end, and not before their beginning.
+ * What a delta is to somebody who stands at `mine`. Those of gathered topics say how things are, not how they differ:
+ * so they take on whoever stands anywhere before their end, and not before their beginning.
  * @param {string} topic
  * @param {string} mine
  * @param {string} before
@@ -179,7 +181,10 @@ function roomAfter(room, delta) {
     phase: delta.phase ?? room.phase,
     about: delta.about ?? room.about,
     seed: delta.seed || room.seed,
-    lanes: [...lanes.values()].map((lane) => ({ ...lane, counts: lane.blocks.map((block) => counts.get(block) ?? 0) })),
+    lanes: [...lanes.values()].map((lane) => ({
+      ...lane,
+      counts: lane.blocks.map((block) => counts.get(block) ?? 0),
+    })),
   };
 }
 

@@ -114,7 +114,8 @@ export class Dialogue {
   }
 
   /**
-   * Have a command done. It is said again when the connection was lost before its answer came: its `key` makes that safe.
+   * Have a command done. It is said again when the connection was lost before its answer came: its `key` makes that
+   * safe.
    * @param {Record<string, any>} said
    * @param {() => boolean} mayRepeat whether there is time left to ask again
    * @returns {Promise<{ answer: any, position: string | null }>}
@@ -382,4 +383,3 @@ function isLost(followed, said) {
 function isRequest(message) {
   return message.type === "subscribe" || message.type === "call";
 }
-

@@ -20,7 +20,8 @@ export function aheadOf(room, block, place) {
 }
 
 /**
- * Whether the two have been heard up to the same change, as far as can be told: they agree on how many wait in the block.
+ * Whether the two have been heard up to the same change, as far as can be told: they agree on how many wait in the
+ * block.
  * @param {RoomState} room
  * @param {BlockState} block
  */

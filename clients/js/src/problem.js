@@ -1,8 +1,9 @@
 /**
  * Problems: why something was not done, as the gateway says it (RFC 9457), and what a client finds out by itself.
  *
- * `code` is stable and for programs, `detail` a sentence for people, `fault` whose turn it is: `caller`, `late` (somebody
- * was quicker), `busy`, `ours`. What is `mayRepeat` may be asked again by itself, after `retryAfterMs` where that is known.
+ * `code` is stable and for programs, `detail` a sentence for people, `fault` whose turn it is: `caller`, `late`
+ * (somebody was quicker), `busy`, `ours`. What is `mayRepeat` may be asked again by itself, after `retryAfterMs`
+ * where that is known.
  */
 
 /** @import { Fault } from "./wire.js" */

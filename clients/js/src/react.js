@@ -4,7 +4,16 @@
  * Each takes the client from `TidegateProvider`. On a server, where nothing is followed, all of them show nothing yet.
  */
 
-import { createContext, createElement, useCallback, useContext, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  createContext,
+  createElement,
+  useCallback,
+  useContext,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 
 /** @import { ReactNode } from "react" */
 /** @import { Tidegate } from "./client.js" */
@@ -44,7 +53,11 @@ export function useTidegate() {
 function useShown(source, read) {
   const subscribe = useCallback((/** @type {() => void} */ listener) => source.subscribe(listener), [source]);
   const value = useSyncExternalStore(subscribe, read, nothing);
-  const current = useSyncExternalStore(subscribe, () => source.current, () => false);
+  const current = useSyncExternalStore(
+    subscribe,
+    () => source.current,
+    () => false,
+  );
   const problem = useSyncExternalStore(subscribe, () => source.problem, nothing);
   return useMemo(() => ({ value, current, problem }), [value, current, problem]);
 }
@@ -109,12 +122,16 @@ export function useTicket(ticket) {
 export function useConnection() {
   const { stream } = useTidegate();
   const subscribe = useCallback((/** @type {() => void} */ listener) => stream.subscribe(listener), [stream]);
-  return useSyncExternalStore(subscribe, () => stream.connection, () => "idle");
+  return useSyncExternalStore(
+    subscribe,
+    () => stream.connection,
+    () => "idle",
+  );
 }
 
 /**
- * A command over the stream: `run` has it done, and what came of it is shown. With a `guess` about a topic, that is shown
- * until the answer has arrived there.
+ * A command over the stream: `run` has it done, and what came of it is shown. With a `guess` about a topic, that is
+ * shown until the answer has arrived there.
  * @param {string} command
  * @returns {{
  *   run: (options?: CallOptions & { guess?: { topic: string, apply: (state: any) => any } }) => Promise<any>,

@@ -24,7 +24,8 @@ import { flagsOf, unitsOf } from "./deltas.js";
 export function slotsOf(day, holds, { own = [], units = 1 } = {}) {
   const taken = unitsOf(day.taken);
   const held = unitsOf(holds.units);
-  for (const [first, end, many] of own) for (let slot = first; slot < end; slot++) held[slot] = (held[slot] ?? 0) - many;
+  for (const [first, end, many] of own)
+    for (let slot = first; slot < end; slot++) held[slot] = (held[slot] ?? 0) - many;
   return flagsOf(day.blocked).map((blocked, slot) => {
     if (blocked) return { use: "blocked", units: 0 };
     const booked = day.capacity - (taken[slot] ?? 0);

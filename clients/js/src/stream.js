@@ -1,12 +1,13 @@
 /**
  * A stream: one socket that is kept open, over which topics are followed and commands are asked for.
  *
- * It connects when there is something to follow or to ask, and again whenever it was lost: later each time, spread, and as
- * late as the gateway asks for; at once when the machine says that it is online again. Every topic goes on from where it
- * stood. What is silent for long is asked whether it is still there, since a browser does not notice a dead line by itself.
+ * It connects when there is something to follow or to ask, and again whenever it was lost: later each time, spread,
+ * and as late as the gateway asks for; at once when the machine says that it is online again. Every topic goes on
+ * from where it stood. What is silent for long is asked whether it is still there, since a browser does not notice a
+ * dead line by itself.
  *
- * A handshake that is refused tells a browser nothing. After the second one in a row the same is asked over HTTP, where a
- * problem has words: who may not follow anything is told so, and does not try for ever.
+ * A handshake that is refused tells a browser nothing. After the second one in a row the same is asked over HTTP,
+ * where a problem has words: who may not follow anything is told so, and does not try for ever.
  */
 
 import { newKey } from "./calling.js";
@@ -34,6 +35,7 @@ const REFUSALS_MAX = 2;
  * @property {() => string} token empty where cookies say who asks, or nobody does
  * @property {() => Promise<unknown>} ask anything over HTTP, as the same caller
  * @property {(position: string | null) => void} saw
+ * @property {() => void} goOn that gateway cannot be reached, or has gone: the next is another, where there are several
  * @property {(url: string, protocols: string[]) => WebSocket} open
  *
  * @typedef {object} CallOptions
@@ -48,7 +50,10 @@ const REFUSALS_MAX = 2;
 export class Stream {
   /** Those that are followed. @type {Map<string, Topic<any>>} */
   #topics = new Map();
-  /** Those that somebody has in hand: a name has one topic, so that all who show it show the same. @type {Map<string, WeakRef<Topic<any>>>} */
+  /**
+   * Those that somebody has in hand: a name has one topic, so that all who show it show the same.
+   * @type {Map<string, WeakRef<Topic<any>>>}
+   */
   #known = new Map();
   #dropped = new FinalizationRegistry((/** @type {string} */ name) => {
     if (!this.#known.get(name)?.deref()) this.#known.delete(name);
@@ -127,8 +132,9 @@ export class Stream {
   // Asking
 
   /**
-   * Have a command done, and learn where in the log that was. With the same key it is done once, however often it is said.
-   * @param {string} command hold, keep_hold, release_hold, book, confirm, cancel, reschedule, join, heartbeat, claim, leave, …
+   * Have a command done, and learn where in the log that was. With the same key it is done once, however often it is
+   * said.
+   * @param {string} command hold, keep_hold, release_hold, book, confirm, cancel, reschedule, join, heartbeat, claim, …
    * @param {CallOptions} [options]
    * @returns {Promise<{ answer: any, position: string | null }>}
    */
@@ -180,6 +186,7 @@ export class Stream {
   connect() {
     if (this.connection !== "idle") return;
     this.#looking ??= setInterval(() => this.#look(), LOOK_EVERY_MS);
+    /** @type {any} */ (this.#looking).unref?.();
     globalThis.addEventListener?.("online", this.#online);
     this.#open();
   }
@@ -247,6 +254,7 @@ export class Stream {
   #lost() {
     const refused = this.connection === "connecting" && ++this.#refusals >= REFUSALS_MAX;
     this.#drop();
+    this.#way.goOn();
     const [least, most] = this.#dialogue.comesBack();
     const ms = least + Math.random() * (most - least);
     this.triesAt = Date.now() + ms;
@@ -343,8 +351,12 @@ function closed() {
 }
 
 function tooLate() {
-  return new Problem("unknown_outcome", "no answer came in time: ask again with the same key to learn what became of it", {
-    fault: "busy",
-    cause: connectionLost(),
-  });
+  return new Problem(
+    "unknown_outcome",
+    "no answer came in time: ask again with the same key to learn what became of it",
+    {
+      fault: "busy",
+      cause: connectionLost(),
+    },
+  );
 }

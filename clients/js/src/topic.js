@@ -2,8 +2,8 @@
  * A topic as its followers see it. It is followed while somebody is subscribed, and a moment longer: whoever leaves a
  * screen and comes straight back has not left.
  *
- * A *guess* is what somebody expects their command to do, shown before it is done. It is taken back when the command was
- * refused, and dropped at the very position of its answer: from there on the topic itself says what came of it.
+ * A *guess* is what somebody expects their command to do, shown before it is done. It is taken back when the command
+ * was refused, and dropped at the very position of its answer: from there on the topic itself says what came of it.
  */
 
 import { reached } from "./deltas.js";
@@ -210,9 +210,9 @@ export function until(what, isSo, signal) {
       signal?.removeEventListener("abort", look);
     };
     const look = () => {
-      if (signal?.aborted) return end(), reject(signal.reason);
-      if (what.problem) return end(), reject(what.problem);
-      if (isSo()) return end(), resolve();
+      if (signal?.aborted) return (end(), reject(signal.reason));
+      if (what.problem) return (end(), reject(what.problem));
+      if (isSo()) return (end(), resolve());
     };
     signal?.addEventListener("abort", look);
     stop = what.subscribe(look);

@@ -1,6 +1,6 @@
 /**
- * Views: what a screen shows, kept up to date. Each stands on a few topics, has a `value` that is null until all of them
- * have begun and the same object until something of it changes, and tells its subscribers when it does.
+ * Views: what a screen shows, kept up to date. Each stands on a few topics, has a `value` that is null until all of
+ * them have begun and the same object until something of it changes, and tells its subscribers when it does.
  */
 
 import { localClock, localDay } from "./clocks.js";
@@ -17,6 +17,9 @@ import { until } from "./topic.js";
 const SLOT_MS = 15 * 60_000;
 const DAY_MS = 96 * SLOT_MS;
 const LEARN_EVERY_MS = 15_000;
+const LEARN_SOON_MS = 3_000;
+/** What a room closes on. */
+const GOING = new Set(["drawing", "waiting", "absent", "called", "claim_waits"]);
 
 /** @template Value */
 export class View {
@@ -100,7 +103,9 @@ export class View {
  */
 export function dayView(stream, { resource, date, tz, units = 1, own = [] }) {
   const { start, end } = localDay(date, tz);
-  const clocks = Array.from({ length: Math.round((end - start) / SLOT_MS) }, (_, at) => localClock(start + at * SLOT_MS, tz));
+  const clocks = Array.from({ length: Math.round((end - start) / SLOT_MS) }, (_, at) =>
+    localClock(start + at * SLOT_MS, tz),
+  );
   /** @type {number[]} */
   const dates = [];
   for (let at = Math.floor(start / DAY_MS) * DAY_MS; at < end; at += DAY_MS) dates.push(at);
@@ -118,7 +123,12 @@ export function dayView(stream, { resource, date, tz, units = 1, own = [] }) {
       return { start: start + at * SLOT_MS, clock: clocks[at] ?? "", ...slot };
     });
     return {
-      date, tz, capacity: states[0].capacity, start, end, slots,
+      date,
+      tz,
+      capacity: states[0].capacity,
+      start,
+      end,
+      slots,
       visit: (from, to) => visitOf(all.slice(Math.floor(placeOf(from)), Math.ceil(placeOf(to)))),
     };
   });
@@ -199,6 +209,9 @@ function roomShown(room, state) {
 /**
  * A ticket: how it stands, and how many are ahead of it, exactly, without anybody having to tell it that. While it is
  * followed by whose it is, they need not say that they are still there.
+ *
+ * That a draw was made, and that a room has closed, is told by the room alone, to all at once. Of a draw everybody
+ * asks for their own place then, not all in the same moment.
  */
 export class TicketView {
   #stream;
@@ -215,6 +228,8 @@ export class TicketView {
   #listeners = new Map();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #soon;
   /** @type {number | null} */
   #ahead = null;
   /** @type {{ from: any[], value: TicketShown } | null} */
@@ -227,7 +242,7 @@ export class TicketView {
   /**
    * @param {Stream} stream
    * @param {string} ticket
-   * @param {() => Promise<Ticket>} ask
+   * @param {(seen: string | null) => Promise<Ticket>} ask by an answer that is not older than that position
    */
   constructor(stream, ticket, ask) {
     this.#stream = stream;
@@ -242,7 +257,8 @@ export class TicketView {
   get value() {
     const [stands, room, learnt] = [this.#ticket.state, this.#room.state, this.#learnt];
     if (!stands || !room || !learnt) return null;
-    const waits = stands.state === "waiting" || stands.state === "absent";
+    const state = standingOf(stands.state, room, learnt);
+    const waits = state === "waiting" || state === "absent";
     const block = waits ? (this.#block?.state ?? null) : null;
     if (block && learnt.place !== null && agree(room, block)) this.#ahead = aheadOf(room, block, learnt.place);
     const ahead = block ? this.#ahead : null;
@@ -251,7 +267,17 @@ export class TicketView {
       const { lane, place, eta } = learnt;
       const position = ahead === null ? null : ahead + 1;
       const shown = roomShown(this.room, room);
-      const value = { ticket: this.id, ...stands, lane, place, ahead, position, eta: waits ? eta : null, room: shown };
+      const value = {
+        ticket: this.id,
+        state,
+        until: stands.until,
+        lane,
+        place,
+        ahead,
+        position,
+        eta: waits ? eta : null,
+        room: shown,
+      };
       this.#known = { from, value };
     }
     return this.#known.value;
@@ -314,14 +340,20 @@ export class TicketView {
 
   #stop() {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     for (const stop of this.#stops) stop();
     this.#stops = [];
   }
 
   #changed() {
     const seed = this.#room.state?.seed ?? "";
-    const hasNoPlace = this.#learnt !== null && this.#learnt.place === null && seed !== this.#learntSeed;
-    if (hasNoPlace) void this.#learn();
+    if (this.#learnt?.place === null && seed !== this.#learntSeed && !this.#soon) {
+      this.#soon = setTimeout(() => {
+        this.#soon = undefined;
+        void this.#learn();
+      }, Math.random() * LEARN_SOON_MS);
+    }
     this.#tell();
   }
 
@@ -335,7 +367,7 @@ export class TicketView {
     this.#learning = true;
     const seed = this.#room.state?.seed ?? "";
     try {
-      this.#learnt = await this.#ask();
+      this.#learnt = await this.#ask(this.#room.position);
       this.#learntSeed = seed;
       const { block } = this.#learnt;
       if (block !== null && !this.#block) {
@@ -351,3 +383,14 @@ export class TicketView {
   }
 }
 
+/**
+ * How a ticket stands, by its own topic and by what its room has told everybody.
+ * @param {TicketStanding} told
+ * @param {RoomState} room
+ * @param {Ticket} learnt
+ * @returns {TicketStanding}
+ */
+function standingOf(told, room, learnt) {
+  const state = told === "drawing" && learnt.place !== null ? learnt.state : told;
+  return room.phase === "closed" && GOING.has(state) ? "closed" : state;
+}

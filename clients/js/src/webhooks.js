@@ -15,7 +15,8 @@ const TOLERANCE_S = 300;
  */
 export async function verifyWebhook(secret, headers, body, nowS = Math.floor(Date.now() / 1_000)) {
   const [id, timestamp, said] = ["id", "timestamp", "signature"].map((name) => headerOf(headers, `webhook-${name}`));
-  if (!id || !said || !/^\d{1,12}$/.test(timestamp ?? "")) throw new Problem("bad_headers", "this is no signed delivery");
+  if (!id || !said || !/^\d{1,12}$/.test(timestamp ?? ""))
+    throw new Problem("bad_headers", "this is no signed delivery");
   const at = Number(timestamp);
   if (nowS - at > TOLERANCE_S) throw new Problem("too_old", "the delivery was signed too long ago");
   if (at - nowS > TOLERANCE_S) throw new Problem("too_new", "the delivery was signed in the future");

@@ -1,7 +1,7 @@
 /**
- * Proof of work, where a room asks for it: `<minute>:<nonce>`, such that SHA-256 of `<room>:<visitor>:<work>` begins with
- * so many zero bits. SHA-256 is written out here, since the platform's own answers each of a million hashes later, and
- * only on pages that were served over TLS.
+ * Proof of work, where a room asks for it: `<minute>:<nonce>`, such that SHA-256 of `<room>:<visitor>:<work>` begins
+ * with so many zero bits. SHA-256 is written out here, since the platform's own answers each of a million hashes
+ * later, and only on pages that were served over TLS.
  */
 
 import { sleep } from "./calling.js";
@@ -32,6 +32,17 @@ export async function doWork(room, visitor, bits, { at = Date.now(), signal } = 
       rest = performance.now() + TURN_MS;
     }
   }
+}
+
+/**
+ * For whom it is done: for the visitor, or for who they say they are, where the room gives one place to each.
+ * @param {{ one_per_identity: boolean }} room
+ * @param {string} visitor
+ * @param {string} identity
+ */
+export function whoseWork(room, visitor, identity) {
+  if (!room.one_per_identity || !identity) return visitor;
+  return Array.from(sha256(identity).subarray(0, 4), (word) => word.toString(16).padStart(8, "0")).join("");
 }
 
 /** @param {Uint32Array} digest */

@@ -1,6 +1,6 @@
 /**
- * The interactive documentation: what `/docs/openapi.json` says, as something to read and to try. Nothing of it is written
- * here: a route that is added is here by itself, and one that is not described is not here.
+ * The interactive documentation: what `/docs/openapi.json` says, as something to read and to try. Nothing of it is
+ * written here: a route that is added is here by itself, and one that is not described is not here.
  */
 
 import { made, table, worded } from "./making.js";
@@ -30,7 +30,9 @@ function exampleOf(given, depth = 0) {
     case "object": {
       if (depth > DEPTH_MAX) return {};
       const needed = new Set(schema.required ?? []);
-      const shown = Object.entries(schema.properties ?? {}).filter(([name, one]) => needed.has(name) || resolved(one).examples);
+      const shown = Object.entries(schema.properties ?? {}).filter(
+        ([name, one]) => needed.has(name) || resolved(one).examples,
+      );
       return Object.fromEntries(shown.map(([name, one]) => [name, exampleOf(one, depth + 1)]));
     }
     case "array":
@@ -49,12 +51,18 @@ function exampleOf(given, depth = 0) {
 function kindOf(given) {
   const schema = resolved(given);
   const choices = schema.oneOf ?? schema.anyOf;
-  if (choices) return choices.filter((one) => Object.keys(one).length).map(kindOf).join(" or ");
+  if (choices)
+    return choices
+      .filter((one) => Object.keys(one).length)
+      .map(kindOf)
+      .join(" or ");
   if (schema.enum) return schema.enum.join(" | ");
   if (schema.type === "array") return `list of ${kindOf(schema.items)}`;
   const bounds = [
-    schema.minimum !== undefined && `≥ ${schema.minimum}`, schema.maximum !== undefined && `≤ ${schema.maximum}`,
-    schema.maxLength !== undefined && `≤ ${schema.maxLength} characters`, schema.maxItems !== undefined && `≤ ${schema.maxItems}`,
+    schema.minimum !== undefined && `≥ ${schema.minimum}`,
+    schema.maximum !== undefined && `≤ ${schema.maximum}`,
+    schema.maxLength !== undefined && `≤ ${schema.maxLength} characters`,
+    schema.maxItems !== undefined && `≤ ${schema.maxItems}`,
   ].filter(Boolean);
   const name = given?.$ref && schema.type === "object" ? schema.title : [schema.type ?? "anything"].flat().join(" or ");
   return bounds.length ? `${name}, ${bounds.join(", ")}` : name;
@@ -74,7 +82,8 @@ function fieldsOf(given, seen = new Set()) {
     const standard = field.default !== undefined && field.default !== "" ? ` = ${JSON.stringify(field.default)}` : "";
     return [
       made("td", {}, [made("code", {}, name), needed.has(name) ? " *" : ""]),
-      made("td", { class: "kind" }, kindOf(one) + standard), field.description ?? one.description ?? "",
+      made("td", { class: "kind" }, kindOf(one) + standard),
+      field.description ?? one.description ?? "",
     ];
   });
   const inner = Object.values(schema.properties).flatMap((one) => fieldsOf(one, seen));
@@ -87,9 +96,12 @@ function operation(path, method, about) {
   const name = `${method.toUpperCase()} ${path}`;
   const head = made("summary", {}, [
     made("span", { class: "method", "data-is": method.toUpperCase() }, method.toUpperCase()),
-    made("code", { class: "path" }, path), made("span", { class: "summary" }, about.summary ?? ""),
+    made("code", { class: "path" }, path),
+    made("span", { class: "summary" }, about.summary ?? ""),
   ]);
-  const element = made("details", { class: "operation", id: name.replaceAll(/[^A-Za-z]+/g, "-"), "data-name": name }, [head]);
+  const element = made("details", { class: "operation", id: name.replaceAll(/[^A-Za-z]+/g, "-"), "data-name": name }, [
+    head,
+  ]);
   element.dataset.find = `${name} ${about.summary} ${about.description ?? ""}`.toLowerCase();
   element.addEventListener("toggle", () => {
     if (element.open && element.childElementCount === 1) element.append(inside(path, method, about));
@@ -102,8 +114,10 @@ function inside(path, method, about) {
   const parameters = about.parameters ?? [];
   if (parameters.length) {
     const rows = parameters.map((one) => [
-      made("td", {}, [made("code", {}, one.name), one.required ? " *" : ""]), one.in,
-      made("td", { class: "kind" }, kindOf(one.schema)), one.description ?? resolved(one.schema).description ?? "",
+      made("td", {}, [made("code", {}, one.name), one.required ? " *" : ""]),
+      one.in,
+      made("td", { class: "kind" }, kindOf(one.schema)),
+      one.description ?? resolved(one.schema).description ?? "",
     ]);
     parts.push(made("h4", {}, "Parameters"), table(["name", "in", "is", ""], rows));
   }
@@ -114,31 +128,62 @@ function inside(path, method, about) {
     if (status === "400") continue; // every refusal is told the same way, below
     const fields = content?.schema ? fieldsOf(content.schema) : [];
     parts.push(made("h4", {}, `Answer ${status}${kind && kind !== "application/json" ? `, ${kind}` : ""}`));
-    parts.push(...(fields.length ? fields : [made("p", {}, content?.schema ? kindOf(content.schema) : "nothing more")]));
+    parts.push(
+      ...(fields.length ? fields : [made("p", {}, content?.schema ? kindOf(content.schema) : "nothing more")]),
+    );
   }
-  parts.push(made("h4", {}, "Refusals"), made("p", {}, "application/problem+json: code, detail, fault, and retry_after_ms where the same may be asked again."));
+  parts.push(
+    made("h4", {}, "Refusals"),
+    made(
+      "p",
+      {},
+      "application/problem+json: code, detail, fault, and retry_after_ms where the same may be asked again.",
+    ),
+  );
   parts.push(trial(path, method, parameters, wanted));
   return made("div", { class: "inside" }, parts);
 }
 
 function trial(path, method, parameters, wanted) {
-  const inputs = parameters.filter((one) => one.name !== "org").map((one) => {
-    const example = resolved(one.schema).examples?.[0] ?? "";
-    const input = made("input", { value: String(example), spellcheck: "false", autocomplete: "off", "data-in": one.in, name: one.name });
-    input.required = Boolean(one.required);
-    input.placeholder = one.required ? (one.description ?? "") : "";
-    return [made("label", {}, [one.name + (one.required ? " *" : ""), input]), input];
-  });
+  const inputs = parameters
+    .filter((one) => one.name !== "org")
+    .map((one) => {
+      const example = resolved(one.schema).examples?.[0] ?? "";
+      const input = made("input", {
+        value: String(example),
+        spellcheck: "false",
+        autocomplete: "off",
+        "data-in": one.in,
+        name: one.name,
+      });
+      input.required = Boolean(one.required);
+      input.placeholder = one.required ? (one.description ?? "") : "";
+      return [made("label", {}, [one.name + (one.required ? " *" : ""), input]), input];
+    });
   const body = wanted ? made("textarea", { rows: "8", spellcheck: "false", "aria-label": "Body" }) : null;
   if (body) body.value = JSON.stringify(exampleOf(wanted), null, 2);
   const curl = made("pre", { class: "code" });
   const answer = made("pre", { class: "code", hidden: "", tabindex: "0" });
   const status = made("span", { class: "status", role: "status" });
   const form = made("form", { class: "try" }, [
-    made("div", { class: "fields" }, inputs.map(([label]) => label)), ...(body ? [body] : []),
-    made("p", { class: "row" }, [made("button", { class: "main" }, "Send"), status]), answer, made("h4", {}, "By curl"), curl,
+    made(
+      "div",
+      { class: "fields" },
+      inputs.map(([label]) => label),
+    ),
+    ...(body ? [body] : []),
+    made("p", { class: "row" }, [made("button", { class: "main" }, "Send"), status]),
+    answer,
+    made("h4", {}, "By curl"),
+    curl,
   ]);
-  const request = () => requestOf(path, method, inputs.map(([, input]) => input), body?.value);
+  const request = () =>
+    requestOf(
+      path,
+      method,
+      inputs.map(([, input]) => input),
+      body?.value,
+    );
   const draw = () => {
     if (form.isConnected || !curl.textContent) curl.textContent = curlOf(request());
   };
@@ -187,14 +232,18 @@ function requestOf(path, method, inputs, body) {
   const headers = {};
   for (const { name, value, dataset } of inputs) {
     if (!value || dataset.in === "path") continue;
-    if (dataset.in === "query") for (const one of name === "topic" || name === "status" ? value.split(",") : [value]) query.append(name, one.trim());
+    if (dataset.in === "query")
+      for (const one of name === "topic" || name === "status" ? value.split(",") : [value])
+        query.append(name, one.trim());
     else headers[name] = value;
   }
   const token = byId("token").value.trim();
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const url = `${at}${query.size ? `?${query}` : ""}`;
-  return body === undefined ? { url, method: method.toUpperCase(), headers } : { url, method: method.toUpperCase(), headers, body };
+  return body === undefined
+    ? { url, method: method.toUpperCase(), headers }
+    : { url, method: method.toUpperCase(), headers, body };
 }
 
 function curlOf({ url, method, headers, body }) {
@@ -203,7 +252,9 @@ function curlOf({ url, method, headers, body }) {
     return `-H ${name === "Authorization" ? '"Authorization: Bearer $TOKEN"' : quoted(`${name}: ${value}`)}`;
   });
   const data = body === undefined ? [] : [`-d ${quoted(body)}`];
-  return ["curl", ...(method === "GET" ? [] : [`-X ${method}`]), ...told, ...data, quoted(location.origin + url)].join(" \\\n  ");
+  return ["curl", ...(method === "GET" ? [] : [`-X ${method}`]), ...told, ...data, quoted(location.origin + url)].join(
+    " \\\n  ",
+  );
 }
 
 // The page

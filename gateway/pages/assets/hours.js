@@ -1,6 +1,6 @@
 /**
- * When a resource is open, by its schedule: the week's windows, or those of a date that replace them. Public holidays are the
- * gateway's to know, and are not told with a schedule; what it offers of a day, `/slots`, minds them.
+ * When a resource is open, by its schedule: the week's windows, or those of a date that replace them. Public holidays
+ * are the gateway's to know, and are not told with a schedule; what it offers of a day, `/slots`, minds them.
  */
 
 const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];

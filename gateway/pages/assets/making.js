@@ -13,12 +13,15 @@ export function made(name, attributes = {}, content = []) {
 }
 
 /**
- * Text with what stands between backticks set as code.
+ * Text in which what stands between backticks is set as code, and between stars with stress.
  * @param {string} text
  * @returns {(Node | string)[]}
  */
 export function worded(text) {
-  return text.split("`").map((part, at) => (at % 2 ? made("code", {}, part) : part));
+  return text.split(/(`[^`]+`|\*[^*\s]+\*)/).map((part, at) => {
+    if (at % 2 === 0) return part;
+    return made(part.startsWith("`") ? "code" : "em", {}, part.slice(1, -1));
+  });
 }
 
 /**
@@ -27,9 +30,19 @@ export function worded(text) {
  * @param {(string | Node)[][]} rows
  */
 export function table(names, rows) {
-  const head = made("thead", {}, [made("tr", {}, names.map((name) => made("th", { scope: "col" }, name)))]);
+  const head = made("thead", {}, [
+    made(
+      "tr",
+      {},
+      names.map((name) => made("th", { scope: "col" }, name)),
+    ),
+  ]);
   const body = rows.map((cells) => {
-    return made("tr", {}, cells.map((cell) => (typeof cell === "string" ? made("td", {}, worded(cell)) : cell)));
+    return made(
+      "tr",
+      {},
+      cells.map((cell) => (typeof cell === "string" ? made("td", {}, worded(cell)) : cell)),
+    );
   });
   return made("div", { class: "table" }, [made("table", {}, [head, made("tbody", {}, body)])]);
 }

@@ -6,21 +6,35 @@ const SAID_MAX = 300;
 
 const TABLES = [
   {
-    title: "What a client says", names: ["type", "with", "means"],
+    title: "What a client says",
+    names: ["type", "with", "means"],
     rows: [
-      ["subscribe", "id, topic or topics, from?, token?", "Follow it; from a position, go on there. A booking's own token opens its topic."],
+      [
+        "subscribe",
+        "id, topic or topics, from?, token?",
+        "Follow it; from a position, go on there. A booking's own token opens its topic.",
+      ],
       ["unsubscribe", "id, topic", "Follow it no longer."],
-      ["call", "id, command, args?, body?, key?, timeout_ms?, pass?", "Have something done, as over HTTP; with a key, once."],
+      [
+        "call",
+        "id, command, args?, body?, key?, timeout_ms?, pass?",
+        "Have something done, as over HTTP; with a key, once.",
+      ],
       ["sync", "id, position?", "Tell me when everything through there has been told: or through now."],
     ],
   },
   {
-    title: "What it is told", names: ["type", "with", "means"],
+    title: "What it is told",
+    names: ["type", "with", "means"],
     rows: [
       ["hello", "epoch, session", "The first message: which log it is, and by what session you are taken."],
       ["snapshot", "id, topic, position, state", "The topic as it is; deltas go on from there."],
       ["resumed", "id, topic, position", "You stood there, and deltas go on from there."],
-      ["reset", "id, topic, position, why, state", "You could not go on: the topic as it is, and why (too_old, other_log, slow, missed)."],
+      [
+        "reset",
+        "id, topic, position, why, state",
+        "You could not go on: the topic as it is, and why (too_old, other_log, slow, missed).",
+      ],
       ["delta", "topic, before, after, delta", "What changed, between two positions."],
       ["unsubscribed", "id, topic", "It is followed no longer."],
       ["result", "id, position, answer", "What came of a call, and where in the log that is."],
@@ -30,12 +44,17 @@ const TABLES = [
     ],
   },
   {
-    title: "Topics", names: ["topic", "needs", "is"],
+    title: "Topics",
+    names: ["topic", "needs", "is"],
     rows: [
       ["day/<resource>/<date>", "slots.read", "capacity, and what is taken and blocked of the 96 slots of a UTC date"],
       ["holds/<resource>/<date>", "slots.read", "what is held there, which changes every few seconds"],
       ["month/<resource>/<yyyy-mm>", "slots.read", "what is busy on each date of a month"],
-      ["room/<room>", "rooms.read", "a waiting room: its phase, its lanes, how many wait in each block of 1,024 places"],
+      [
+        "room/<room>",
+        "rooms.read",
+        "a waiting room: its phase, its lanes, how many wait in each block of 1,024 places",
+      ],
       ["block/<room>/<n>", "rooms.read", "who waits at those places, as bits"],
       ["ticket/<ticket>", "rooms.read", "how a ticket stands; followed by whose it is, it is kept alive"],
       ["numbers/<room>", "numbers.read", "a room in numbers, for those who run it"],
@@ -45,21 +64,34 @@ const TABLES = [
     ],
   },
   {
-    title: "What a delta is to you", names: ["it", "so"],
+    title: "What a delta is to you",
+    names: ["it", "so"],
     rows: [
       ["leads no further than where you stand", "you have it already: ignore it"],
       ["begins where you stand", "take it in"],
-      ["is of a room, a block or numbers, and began before where you stand", "take it in: it says how things are, not how they differ"],
+      [
+        "is of a room, a block or numbers, and began before where you stand",
+        "take it in: it says how things are, not how they differ",
+      ],
       ["is anything else", "something was missed: unsubscribe, and subscribe anew without a position"],
     ],
   },
   {
-    title: "Commands of call", names: ["command", "args", "body"],
+    title: "Commands of call",
+    names: ["command", "args", "body"],
     rows: [
-      ["hold", "", "as POST /holds"], ["keep_hold", "hold", ""], ["release_hold", "hold", ""],
-      ["book", "", "as POST /bookings"], ["confirm", "booking", "manage_token"], ["cancel", "booking", "manage_token, reason"],
-      ["reschedule", "booking", "as POST …/reschedule"], ["stand_by", "", "as POST /standby"], ["stand_down", "standby", ""],
-      ["join", "room", "as POST …/tickets"], ["heartbeat", "room, ticket", ""], ["claim", "room, ticket", ""],
+      ["hold", "", "as POST /holds"],
+      ["keep_hold", "hold", ""],
+      ["release_hold", "hold", ""],
+      ["book", "", "as POST /bookings"],
+      ["confirm", "booking", "manage_token"],
+      ["cancel", "booking", "manage_token, reason"],
+      ["reschedule", "booking", "as POST …/reschedule"],
+      ["stand_by", "", "as POST /standby"],
+      ["stand_down", "standby", ""],
+      ["join", "room", "as POST …/tickets"],
+      ["heartbeat", "room, ticket", ""],
+      ["claim", "room, ticket", ""],
       ["leave", "room, ticket", ""],
     ],
   },

@@ -1,9 +1,9 @@
 /**
  * The first page: an organisation's calendars of a day, and its waiting rooms, as they change.
  *
- * It is a client as any other: what it shows comes over one stream of `tidegate/`, the client library, and is drawn anew
- * where it changed. What no topic tells (opening hours, how many are inside a room, how long a newcomer would wait) is asked
- * for over HTTP, now and then and whenever the room has changed.
+ * It is a client as any other: what it shows comes over one stream of `tidegate/`, the client library, and is drawn
+ * anew where it changed. What no topic tells (opening hours, how many are inside a room, how long a newcomer would
+ * wait) is asked for over HTTP, now and then and whenever the room has changed.
  */
 
 import { Tidegate, localClock, localDate } from "./tidegate/index.js";
@@ -18,12 +18,19 @@ const TELL_EVERY_MS = 8_000;
 const DAY_MS = 86_400_000;
 const WORDS = { free: "free", held: "held", full: "busy", blocked: "out of use", closed: "closed" };
 const PHASES = {
-  scheduled: "not open yet", pre_queue: "gathering", open: "open", paused: "paused", draining: "closing", closed: "closed",
+  scheduled: "not open yet",
+  pre_queue: "gathering",
+  open: "open",
+  paused: "paused",
+  draining: "closing",
+  closed: "closed",
 };
 const REASONS = { measuring: "a first guess, while it is measured", slower: "it goes slower than before" };
 const SILENT = {
-  paused: "Nobody is called while it is paused.", not_open_yet: "It is not open yet.",
-  draining: "Nobody else is let in: it is about to close.", closed: "It is closed.",
+  paused: "Nobody is called while it is paused.",
+  not_open_yet: "It is not open yet.",
+  draining: "Nobody else is let in: it is about to close.",
+  closed: "It is closed.",
 };
 
 const byId = (id) => document.getElementById(id);
@@ -45,7 +52,10 @@ function calendar(resource) {
   const runs = made("ol", { class: "runs" });
   const name = made("h3", {}, resource.name || resource.id);
   const element = made("article", { class: "resource", "data-resource": resource.id }, [
-    made("div", { class: "about" }, [name, place, left]), strip, hours, runs,
+    made("div", { class: "about" }, [name, place, left]),
+    strip,
+    hours,
+    runs,
   ]);
   let stop = () => {};
   let view = null;
@@ -87,7 +97,12 @@ function calendar(resource) {
       drawn = spelled;
       const blocks = found.map((run) => {
         const words = `${run.clock}–${run.endClock} ${spoken(run, day)}`;
-        const block = made("span", { class: "run", "data-use": run.use, "data-start": run.clock, title: words });
+        const block = made("span", {
+          class: "run",
+          "data-use": run.use,
+          "data-start": run.clock,
+          title: words,
+        });
         block.style.left = share(run.start - day.start);
         block.style.width = share(run.end - run.start);
         if (run.use === "free" && run.units < day.capacity) {
@@ -98,7 +113,10 @@ function calendar(resource) {
         return block;
       });
       strip.replaceChildren(...blocks, made("span", { class: "now" }));
-      strip.setAttribute("aria-label", `${day.date}: ${found.map((run) => `${run.clock} ${spoken(run, day)}`).join(", ")}`);
+      strip.setAttribute(
+        "aria-label",
+        `${day.date}: ${found.map((run) => `${run.clock} ${spoken(run, day)}`).join(", ")}`,
+      );
       const ticks = day.slots.filter(({ clock }) => clock.endsWith(":00") && Number(clock.slice(0, 2)) % 6 === 0);
       const marks = [...ticks.map(({ clock, start }) => [clock, start]), ["24:00", day.end]].map(([clock, start]) => {
         const mark = made("span", {}, clock);
@@ -115,7 +133,10 @@ function calendar(resource) {
   function drawRuns(found, day) {
     const told = found.filter(({ use }) => use !== "closed");
     const items = told.map((run) => {
-      return made("li", { "data-is": run.use }, [made("b", {}, `${run.clock}–${run.endClock}`), ` ${spoken(run, day)}`]);
+      return made("li", { "data-is": run.use }, [
+        made("b", {}, `${run.clock}–${run.endClock}`),
+        ` ${spoken(run, day)}`,
+      ]);
     });
     runs.replaceChildren(...(items.length ? items : [made("li", {}, "closed all day")]));
   }
@@ -137,7 +158,8 @@ function spoken(run, day) {
 function leftOf(runs, day, now) {
   const free = runs.filter(({ use, end }) => use === "free" && end > now);
   const ms = free.reduce((sum, run) => sum + run.end - Math.max(run.start, now), 0);
-  if (!free.length) return runs.every(({ use }) => use === "closed") ? "closed" : day.end <= now ? "over" : "nothing left";
+  if (!free.length)
+    return runs.every(({ use }) => use === "closed") ? "closed" : day.end <= now ? "over" : "nothing left";
   const [next] = free;
   const when = next.start <= now ? "free now" : `free from ${next.clock}`;
   return `${when} · ${minutes(ms)} left`;
@@ -159,7 +181,9 @@ function board(room) {
       made("div", { "data-is": "called" }, [made("dt", {}, "called through"), called]),
       made("div", { "data-is": "inside" }, [made("dt", {}, "inside"), inside]),
     ]),
-    announcement, newcomer, lanes,
+    announcement,
+    newcomer,
+    lanes,
   ]);
   const view = tidegate.roomView(room);
   let [active, eta, soon] = [null, null, null];
@@ -182,9 +206,11 @@ function board(room) {
     announcement.textContent = shown.about.announcement;
     newcomer.textContent = eta ? expected(eta) : "";
     lanes.hidden = shown.lanes.length < 2;
-    lanes.replaceChildren(...shown.lanes.map(({ lane, title, waiting: many }) => {
-      return made("li", {}, `${title || lane || "everybody else"}: ${many} waiting`);
-    }));
+    lanes.replaceChildren(
+      ...shown.lanes.map(({ lane, title, waiting: many }) => {
+        return made("li", {}, `${title || lane || "everybody else"}: ${many} waiting`);
+      }),
+    );
   }
 
   /** What is told by no topic. */
@@ -253,7 +279,11 @@ async function askCatalog() {
     arrange(byId("resources"), calendars, new Map(ordered.map((one) => [JSON.stringify(one), one])), calendar);
     for (const one of calendars.values()) one.follow();
     drawAll();
-    say(resources.length ? "" : `There is nothing in the organisation “${org}” yet. \`tidegate demo\` puts something there.`);
+    say(
+      resources.length
+        ? ""
+        : `There is nothing in the organisation “${org}” yet. \`tidegate demo\` puts something there.`,
+    );
   } catch (problem) {
     say(problem.detail ?? String(problem));
   }
@@ -277,7 +307,11 @@ function drawAll() {
 
 function goTo(days) {
   daysAway = days;
-  const names = new Map([[-1, "Yesterday"], [0, "Today"], [1, "Tomorrow"]]);
+  const names = new Map([
+    [-1, "Yesterday"],
+    [0, "Today"],
+    [1, "Tomorrow"],
+  ]);
   const format = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
   byId("calendar-title").textContent = names.get(days) ?? format.format(Date.now() + days * DAY_MS);
   for (const one of calendars.values()) one.follow();
@@ -293,12 +327,16 @@ function say(words) {
 function drawConnection() {
   const { connection, triesAt, problem } = tidegate.stream;
   const words = {
-    idle: "connecting", connecting: "connecting", open: "live", closed: "closed",
+    idle: "connecting",
+    connecting: "connecting",
+    open: "live",
+    closed: "closed",
     waiting: `reconnecting${triesAt > Date.now() + 1_500 ? ` in ${Math.ceil((triesAt - Date.now()) / 1_000)} s` : ""}`,
     failed: problem?.detail ?? "not connected",
   };
   byId("connection").dataset.is = connection;
-  if (byId("connection-words").textContent !== words[connection]) byId("connection-words").textContent = words[connection];
+  if (byId("connection-words").textContent !== words[connection])
+    byId("connection-words").textContent = words[connection];
 }
 
 /** For who hears the page and does not see it: what the boards say, and not more often than one can listen to. */
