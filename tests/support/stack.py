@@ -27,7 +27,8 @@ from tests.support.waiting import until
 from tidegate import children, parts, ray_driver, ray_head, run_file
 from tidegate.leftovers import end_leftovers
 
-READY_WITHIN_S: Final = 60
+READY_WITHIN_S: Final = 110
+"""A fresh Ray that does not answer is asked again after half a minute, and may take another then."""
 ENDS_WITHIN_S: Final = 40
 
 
