@@ -20,15 +20,21 @@ class AtHand(Generic[K, V]):
         self._kept: Final[dict[K, tuple[float, int, V]]] = {}
         self._asking: Final[dict[tuple[K, int], asyncio.Task[tuple[V, int]]]] = {}
 
-    async def get(self, key: K, at_least: int, ask: Callable[[], Awaitable[tuple[V, int]]]) -> tuple[V, int]:
-        """The answer and the sequence that it stands on."""
-        loop = asyncio.get_running_loop()
+    def fresh(self, key: K, at_least: int) -> tuple[V, int] | None:
+        """The answer and the sequence that it stands on, if it is at hand."""
         kept = self._kept.get(key)
-        if kept is not None and kept[0] > loop.time() and kept[1] >= at_least:
+        if kept is not None and kept[0] > asyncio.get_running_loop().time() and kept[1] >= at_least:
             return kept[2], kept[1]
+        return None
+
+    async def get(self, key: K, at_least: int, ask: Callable[[], Awaitable[tuple[V, int]]]) -> tuple[V, int]:
+        """The same, asked for if it is not. Whoever stops waiting stops nobody else."""
+        found = self.fresh(key, at_least)
+        if found is not None:
+            return found
         asking = self._asking.get((key, at_least))
         if asking is None:
-            asking = self._asking[key, at_least] = loop.create_task(self._ask(key, at_least, ask))
+            asking = self._asking[key, at_least] = asyncio.ensure_future(self._ask(key, at_least, ask))
             asking.add_done_callback(_told)
         return await asyncio.shield(asking)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b32encode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable
 from secrets import token_bytes
 from typing import Any, Final, TypeVar
 
@@ -20,16 +21,18 @@ from actors.decider import Command, Refusal
 from actors.runtime.memory import SEAL
 from actors.runtime.wire import Accepted
 from events.errors import BusError, UnknownOutcome
+from gateway.at_hand import AtHand
 from gateway.edge import Edge
 from gateway.idempotency import digest
 from gateway.identity.callers import Caller
-from gateway.limits import STEP_DIGITS
+from gateway.limits import SHARED_WITHIN_MS, STEP_DIGITS
 from gateway.problems import Problem, not_known, problem_of, unanswered
 from projections import answering
 from projections.folding import position
 from projections.questions import Question, Unanswered
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 BEHIND: Final = frozenset({"behind", "catalog_behind"})
 """What is answered by who decides by something older than what the asker has seen."""
@@ -72,7 +75,7 @@ class Call:
     def left_ms(self) -> int:
         left = int((self._deadline - asyncio.get_running_loop().time()) * 1000)
         if left <= 0:
-            raise Problem("deadline_passed", "the time that was given for it is over", "late")
+            raise _late()
         return left
 
     @property
@@ -147,6 +150,25 @@ class Call:
             raise unanswered(error) from error
         except BusError as error:
             raise Problem("not_answered", "the read models do not answer at the moment", "busy") from error
+
+    async def shared(
+        self, kept: AtHand[K, T], key: K, ask: Callable[[Call], Awaitable[tuple[T, int]]], at_least: int = 0
+    ) -> tuple[T, int]:
+        """An answer that is given to others too, and the sequence that it stands on. It is asked for by a call of its
+        own: whoever comes first lends the others neither their deadline nor what they have seen."""
+        found = kept.fresh(key, at_least)
+        if found is not None:
+            return found
+        everybodys = Call(self.edge, self.caller, SHARED_WITHIN_MS, at_least=at_least)
+        try:
+            async with asyncio.timeout(self.left_ms / 1000):
+                return await kept.get(key, at_least, lambda: ask(everybodys))
+        except TimeoutError as error:
+            raise _late() from error
+
+
+def _late() -> Problem:
+    return Problem("deadline_passed", "the time that was given for it is over", "late")
 
 
 def agreed(answer: T | Refusal) -> T:

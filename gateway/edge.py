@@ -75,11 +75,11 @@ class CatalogsAtHand:
     async def of(self, call: Call, at_least: int = 0) -> tuple[Catalog, int]:
         """The catalog, and where it changed last: nobody is to decide by an older one."""
 
-        async def ask() -> tuple[CatalogAnswer, int]:
-            found: tuple[CatalogAnswer, int] = await call.look_at(CatalogOf(org=call.org))
+        async def ask(everybodys: Call) -> tuple[CatalogAnswer, int]:
+            found: tuple[CatalogAnswer, int] = await everybodys.look_at(CatalogOf(org=call.org))
             return found
 
-        answer, _ = await self._kept.get(call.org, at_least, ask)
+        answer, _ = await call.shared(self._kept, call.org, ask, at_least)
         return answer.catalog, answer.sequence
 
     def forget(self, org: str) -> None:
@@ -96,15 +96,15 @@ class DoorsAtHand:
         self._kept: Final[AtHand[tuple[str, str], Door]] = AtHand(DOORS_MAX, DOOR_FRESH_S)
 
     async def at(self, call: Call, room: str) -> Door:
-        async def ask() -> tuple[Door, int]:
+        async def ask(everybodys: Call) -> tuple[Door, int]:
             actor = room_actor(call.org, room)
             last = await call.edge.events.last_of([actor])  # before it is asked: what it says is not older than this
-            shown = (await call.hear(actor, ShowRoom())).reply
+            shown = (await everybodys.hear(actor, ShowRoom())).reply
             settings = msgspec.convert(shown["settings"], RoomSettings)
             sequence = last[actor].sequence if actor in last else 0
             return Door(call.org, room, settings, sequence), sequence
 
-        return (await self._kept.get((call.org, room), 0, ask))[0]
+        return (await call.shared(self._kept, (call.org, room), ask))[0]
 
     def forget(self, org: str, room: str) -> None:
         self._kept.forget((org, room))

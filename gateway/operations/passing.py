@@ -47,13 +47,13 @@ async def _good(call: Call, room: str, session: str | None) -> Pass:
 async def _stands(call: Call, shown: Pass) -> bool:
     """What the read models know of its seat; what they have not heard of yet, the signature says."""
 
-    async def ask() -> tuple[bool, int]:
+    async def ask(everybodys: Call) -> tuple[bool, int]:
         answer: TicketAnswer
-        answer, sequence = await call.look_at(TicketOf(org=call.org, ticket=shown.id))
+        answer, sequence = await everybodys.look_at(TicketOf(org=call.org, ticket=shown.id))
         return answer.state not in {"exited", "left"}, sequence
 
     try:
-        return (await call.edge.seats.get((call.org, shown.id), 0, ask))[0]
+        return (await call.shared(call.edge.seats, (call.org, shown.id), ask))[0]
     except Problem as problem:
         if problem.code == "unknown_ticket" or problem.fault == "busy":
             return True  # nobody knows better at the moment, and a site must not close because of that

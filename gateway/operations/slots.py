@@ -33,15 +33,15 @@ async def day(
 ) -> bytes:
     """The starts of a local date, in order, as JSON. Everybody who asks the same within a moment is given the same."""
 
-    async def ask() -> tuple[bytes, int]:
-        way, found, _ = await way_of(call, event_type, resource)
+    async def ask(everybodys: Call) -> tuple[bytes, int]:
+        way, found, _ = await way_of(everybodys, event_type, resource)
         clocks, minutes = zone(tz or found.time_zone), agreed(minutes_of(way, duration))
         asked = DaySlots(
             org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks,
             units=units, session=session,
         )  # fmt: skip
         slots: tuple[Slot, ...]
-        slots, sequence = await call.look_at(asked)
+        slots, sequence = await everybodys.look_at(asked)
         shown = [
             SlotShown(local_iso(one.start, clocks), local_iso(one.end, clocks), one.state, one.units) for one in slots
         ]
@@ -49,7 +49,7 @@ async def day(
 
     session = call.caller.session
     key = (call.org, "day", event_type, resource, date, duration, tz, units, session)
-    return (await call.edge.slots.get(key, call.at_least, ask))[0]
+    return (await call.shared(call.edge.slots, key, ask, call.at_least))[0]
 
 
 async def month(
@@ -57,16 +57,16 @@ async def month(
 ) -> bytes:
     """Whether each date of a local month has a free start, as JSON."""
 
-    async def ask() -> tuple[bytes, int]:
-        way, found, _ = await way_of(call, event_type, resource)
+    async def ask(everybodys: Call) -> tuple[bytes, int]:
+        way, found, _ = await way_of(everybodys, event_type, resource)
         clocks, minutes = zone(tz or found.time_zone), agreed(minutes_of(way, duration))
         asked = Month(
             org=call.org, event_type=event_type, resource=resource, month=month, minutes=minutes, tz=clocks,
             units=units, session=session,
         )  # fmt: skip
-        found_free, sequence = await call.look_at(asked)
+        found_free, sequence = await everybodys.look_at(asked)
         return _ENCODER.encode(found_free), sequence
 
     session = call.caller.session
     key = (call.org, "month", event_type, resource, month, duration, tz, units, session)
-    return (await call.edge.slots.get(key, call.at_least, ask))[0]
+    return (await call.shared(call.edge.slots, key, ask, call.at_least))[0]

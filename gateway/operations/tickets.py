@@ -92,7 +92,11 @@ async def join(call: Call, room: str, wanted: JoinWanted) -> Joined:
     door = await call.edge.doors.at(call, room)
     said = {"lane": wanted.lane, "code": wanted.code, "identity": wanted.identity, "work": wanted.work}
     answer = await call.ask(*joining(door, call.caller.key, **said))
-    shown = await call.edge.places.of(call.org, answer.reply["ticket"], max(call.sequence, call.at_least), call.left_ms)
+    ticket = answer.reply["ticket"]
+    if call.at_least > call.sequence:  # who says they have seen later makes nobody else wait for that
+        shown: TicketAnswer = await call.look(TicketOf(org=call.org, ticket=ticket))
+    else:
+        shown = await call.edge.places.of(call.org, ticket, call.sequence, call.left_ms)
     return Joined(**_fields(shown), new=answer.reply["new"])
 
 
