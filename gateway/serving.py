@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -22,6 +22,7 @@ from events.clock import Clock, system_clock
 from events.errors import LogHalted, LogUnavailable, UnsafeLog
 from events.nats.ground import Ground, reached
 from events.nats.reach import Reach
+from gateway.aside import Aside
 from gateway.edge import Edge
 from gateway.http import port
 from gateway.http.access_log import Lines
@@ -32,7 +33,7 @@ from gateway.identity.bearer import Bearers
 from gateway.identity.fetching import fetching
 from gateway.identity.issuers import Issuers
 from gateway.identity.register import AccessRegister
-from gateway.keys import Keys
+from gateway.keys import BadKeyFolder, Keys
 from gateway.limiting.addresses import Addresses
 from gateway.limiting.crowd import Crowd
 from gateway.limiting.guard import Guard
@@ -56,6 +57,7 @@ log = structlog.get_logger(__name__)
 REACH_AGAIN_MS: Final = 500
 REREAD_KEYS_S: Final = 60.0
 COURIER_LEAVES_WITHIN_S: Final = 9.0
+COURIER_AGAIN_MS: Final = 10_000
 
 
 class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ async def _serve(
     ground: Ground,
     settings: GatewaySettings,
     taken: socket.socket,
-    aside: socket.socket | None,
+    taken_aside: socket.socket | None,
     until: asyncio.Event,
     clock: Clock,
     started: Callable[[str, int], None] | None,
@@ -129,7 +131,7 @@ async def _serve(
     async with AsyncExitStack() as stops:
         epoch, watch = epoch_of(events.identity), settings.watch
         watching = await stops.enter_async_context(
-            watched(ground.bus, events, epoch, clock, watch, lines=lines, shared=settings.shared, taken=aside)
+            watched(ground.bus, events, epoch, clock, watch, lines=lines, shared=settings.shared, taken=taken_aside)
         )
         sender = watching.sender
         edge = Edge(ground.bus, sender, events, epoch, keys, secret, clock)
@@ -142,8 +144,10 @@ async def _serve(
         ground.connection.back.append(edge.hub.doubt)
         living = Living(sender)
         ending = asyncio.Event()
+        aside = Aside(ending)
+        stops.push_async_callback(aside.stop)
         for work in (_reread(keys), living.run(), watching.leave(until, ending)):
-            stops.push_async_callback(_end, asyncio.ensure_future(work))
+            aside.run(work)
         if settings.courier:
             stopping = asyncio.Event()
             delivering = asyncio.ensure_future(_deliver(edge, settings, watching.metrics.webhooks, stopping))
@@ -164,18 +168,29 @@ async def _serve(
         guarded = watching.over(Guard(Ready(app), front.rates, addresses, settings.origins))
         crowd = Crowd(settings.connections, addresses)
         await port.serve(guarded, taken, sockets(entrance), ending, front.leave, crowd)
+        aside.failed()
 
 
 async def _deliver(edge: Edge, settings: GatewaySettings, counts: WebhookCounts, until: asyncio.Event) -> None:
+    """What goes wrong here by a bug is told and tried again: those who book are not to suffer from it."""
+    while not until.is_set():
+        try:
+            await _courier(edge, settings, counts, until)
+        except LogHalted as error:  # whoever would go on would guess; the rest only asks
+            log.error("courier_halted", code=error.code, detail=str(error))  # noqa: TRY400  # no bug of ours
+            return
+        except Exception:
+            log.exception("courier_failed", again_in_s=COURIER_AGAIN_MS // 1000)
+            await _either(until, COURIER_AGAIN_MS)
+
+
+async def _courier(edge: Edge, settings: GatewaySettings, counts: WebhookCounts, until: asyncio.Event) -> None:
     about = CourierSettings(name=f"courier-{token_hex(8)}")
     private = settings.private_webhooks
     async with posting(allow_http=private, allow_private=private) as http:
         sending = ByScheme(http, None if settings.mail is None else _mail(edge, settings.mail))
         courier = Courier(edge.events, edge.sender, edge.clock, edge.secret, about, sending, counts=counts)
-        try:
-            await courier.run(until)
-        except LogHalted as error:  # whoever would go on would guess; the rest only asks
-            log.error("courier_halted", code=error.code, detail=str(error))  # noqa: TRY400  # no bug of ours
+        await courier.run(until)
 
 
 def _mail(edge: Edge, settings: MailSettings) -> Mail:
@@ -186,12 +201,10 @@ async def _reread(keys: Keys) -> None:
     """What other processes do to the folder of keys, and what is done by hand."""
     while True:
         await asyncio.sleep(REREAD_KEYS_S)
-        keys.reread()
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+        try:
+            keys.reread()
+        except BadKeyFolder as error:  # what was read before is good, and somebody may mend the folder
+            log.error("keys_not_reread", code=error.code, detail=str(error))  # noqa: TRY400  # no bug of ours
 
 
 async def _either(until: asyncio.Event, timeout_ms: int) -> None:
