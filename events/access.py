@@ -33,7 +33,8 @@ class Issuer(msgspec.Struct, frozen=True):
     """What a token says in `iss`, character by character."""
     audience: str
     """What a token must say in `aud`: others of the same issuer are meant for somebody else."""
-    jwks_url: str
+    jwks_url: str = ""
+    """Where its public keys are. Empty: where the issuer says so itself, in its discovery document."""
     roles_claim: tuple[str, ...] = ("roles",)
     """Where in a token its bearer's roles stand: names, from the outside in, as in `realm_access`, `roles`."""
     roles: dict[str, Role] = {}

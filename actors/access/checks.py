@@ -72,12 +72,17 @@ def check_issuer(command: PutIssuer, policy: AccessPolicy) -> Refusal | None:
     return (
         _identifier(command.id)
         or _address("url", command.url, policy)
-        or _address("jwks_url", command.jwks_url, policy, query=True)
+        or (check_jwks_url(command.jwks_url, policy) if command.jwks_url else None)
         or _text("bad_audience", "audience", command.audience, policy.audience_characters_max)
         or _claim(command.roles_claim, policy)
         or _roles(command, policy)
         or _algorithms(command.algorithms)
     )
+
+
+def check_jwks_url(text: str, policy: AccessPolicy) -> Refusal | None:
+    """Where keys are, whoever says so: the organisation, or the issuer itself where it is asked for that."""
+    return _address("jwks_url", text, policy, query=True)
 
 
 def _identifier(id: str) -> Refusal | None:

@@ -77,7 +77,8 @@ class PutIssuer(Command, frozen=True):
     id: str
     url: str
     audience: str
-    jwks_url: str
+    jwks_url: str = ""
+    """Where its public keys are; where its discovery document says, if empty."""
     roles_claim: tuple[str, ...] = ("roles",)
     roles: dict[str, str] = msgspec.field(default_factory=dict)
     default_role: str = ""

@@ -76,7 +76,7 @@ async def issuer(request: AnyRequest, org: Org, id: IssuerName) -> Response[Issu
 @put("/v1/{org:str}/issuers/{id:str}", opt=needs("keys.manage"), tags=["Access"], summary="Trust a token issuer")
 async def put_issuer(request: AnyRequest, org: Org, id: IssuerName, data: JSONBody[IssuerWanted]) -> Response[Issuer]:
     """All that is said of it; what is left out has its default. Its public keys are fetched from `jwks_url`, and from
-    nowhere else."""
+    nowhere else; without one, from where its own discovery document says that they are."""
     call = await called(request, org)
     return answered(call, await access.put_issuer(call, id, data))
 

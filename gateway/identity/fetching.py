@@ -5,7 +5,7 @@ address of it has to be one of the internet, and the connection goes to one that
 machine is named by http (`actors.access.checks` sees to that); then every address has to be a loopback one.
 
 Nothing but a whole, short answer of status 200 is taken. No redirect is followed: where the keys are is what the
-organisation said, and nobody there may send us on.
+organisation said, or the issuer in its own document (`discovery`), and nobody there may send us on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NotFetched(TidegateError):
     """`why` says in a word what went wrong."""
 
     code = "not_fetched"
-    next_step = "see that the issuer answers at its jwks_url, with its public keys"
+    next_step = "see that the issuer answers with its public keys at its jwks_url, or where its discovery document says"
 
     def __init__(self, why: str) -> None:
         super().__init__(why)

@@ -10,8 +10,8 @@ PyJWT checks the signature. Its claims are checked here, since PyJWT would look 
 what time it is. `exp` has to be there; `nbf` and `iat`, where they are, must not lie in the future. The issuer's clock
 may differ from ours by a minute.
 
-Of two records with one issuer, a token that is meant for both audiences is taken for the first, by their ids. There is
-no discovery: a record says where its issuer's keys are, so nobody else is asked where to look for them.
+Of two records with one issuer, a token that is meant for both audiences is taken for the first, by their ids. Where an
+issuer's keys are, its record says, or the issuer itself (`discovery`); a token never does.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from events.access import ALGORITHMS, Algorithm, Issuer
 from events.clock import Clock, Instant
 from events.identity import Role
 from gateway.identity.callers import unauthenticated
+from gateway.identity.discovery import KeySource
 from gateway.identity.fetching import Fetch
 from gateway.identity.key_sets import KeySets
 from gateway.limits import CLOCK_SKEW_S, SUBJECT_CHARACTERS_MAX
@@ -77,7 +78,7 @@ class Issuers:
         header = _read(parts[1], _Header)
         issuer = _issuer_of(_read(parts[2], _Meant), access)
         algorithm = _algorithm_of(header, issuer)
-        public = await self._keys.find(issuer.jwks_url, header.kid, algorithm)
+        public = await self._keys.find(KeySource.of(issuer), header.kid, algorithm)
         if public is None:
             raise _bad(f"the issuer {issuer.id} has no such key for {algorithm}")
         try:

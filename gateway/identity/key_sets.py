@@ -27,6 +27,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
 from events.access import Algorithm
+from gateway.identity.discovery import KeySource, fetch_keys
 from gateway.identity.fetching import Fetch, NotFetched
 from gateway.limits import (
     KEY_SET_AGAIN_S,
@@ -109,7 +110,7 @@ class KeySet:
 
 
 class _Kept:
-    """What is known of one address."""
+    """What is known of one source."""
 
     __slots__ = ("asked_at", "failing", "fetched_at", "fetching", "keys")
 
@@ -123,49 +124,49 @@ class _Kept:
 
 
 class KeySets:
-    """The keys of many issuers, by their addresses. Those longest unasked for go when there are too many."""
+    """The keys of many issuers, by where they come from. Those longest unasked for go when there are too many."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch: Final = fetch
-        self._kept: Final[dict[str, _Kept]] = {}
+        self._kept: Final[dict[KeySource, _Kept]] = {}
 
-    async def find(self, url: str, kid: str, algorithm: Algorithm) -> Public | None:
+    async def find(self, source: KeySource, kid: str, algorithm: Algorithm) -> Public | None:
         """The key, if the issuer has it; `Problem` when that cannot be told."""
         now = asyncio.get_running_loop().time()
-        kept = self._kept[url] = self._kept.pop(url) if url in self._kept else _Kept()
+        kept = self._kept[source] = self._kept.pop(source) if source in self._kept else _Kept()
         if len(self._kept) > KEY_SETS_MAX:
             del self._kept[next(iter(self._kept))]
         age_s = now - kept.fetched_at
         if age_s >= KEY_SET_FRESH_S:
-            fetching = self._fetching(url, kept, now)
+            fetching = self._fetching(source, kept, now)
             if fetching is not None and not (kept.failing and age_s < KEY_SET_KEPT_S):
                 await asyncio.shield(fetching)
             if asyncio.get_running_loop().time() - kept.fetched_at >= KEY_SET_KEPT_S:
                 raise _unreachable()
         key = kept.keys.find(kid, algorithm)
-        if key is None and (fetching := self._fetching(url, kept, now)) is not None:
+        if key is None and (fetching := self._fetching(source, kept, now)) is not None:
             await asyncio.shield(fetching)
             key = kept.keys.find(kid, algorithm)
         return key
 
-    def _fetching(self, url: str, kept: _Kept, now: float) -> asyncio.Task[None] | None:
+    def _fetching(self, source: KeySource, kept: _Kept, now: float) -> asyncio.Task[None] | None:
         """The fetch that is under way, perhaps from here on; None when the last one was a moment ago."""
         if kept.fetching is None and now - kept.asked_at >= KEY_SET_AGAIN_S:
             kept.asked_at = now
-            kept.fetching = asyncio.get_running_loop().create_task(self._fetch_into(url, kept))
+            kept.fetching = asyncio.get_running_loop().create_task(self._fetch_into(source, kept))
         return kept.fetching
 
-    async def _fetch_into(self, url: str, kept: _Kept) -> None:
+    async def _fetch_into(self, source: KeySource, kept: _Kept) -> None:
         try:
-            kept.keys = KeySet.read(await self._fetch(url))
+            kept.keys = KeySet.read(await fetch_keys(source, self._fetch))
             kept.fetched_at = asyncio.get_running_loop().time()
             kept.failing = False
         except NotFetched as error:
             kept.failing = True
-            log.warning("issuer_keys_not_fetched", url=url, why=error.why)
+            log.warning("issuer_keys_not_fetched", url=source.address, why=error.why)
         except Exception:
             kept.failing = True
-            log.exception("issuer_keys_not_fetched", url=url)
+            log.exception("issuer_keys_not_fetched", url=source.address)
         finally:
             kept.fetching = None
 

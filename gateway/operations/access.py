@@ -92,13 +92,14 @@ class Ended(msgspec.Struct, frozen=True):
 
 class IssuerWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`url` is what its tokens say in `iss`, character by character, `audience` what they have to name in `aud`.
-    `roles_claim` are the names, from the outside in, behind which roles stand in a token; `roles` says which role each
-    value gives that may stand there, `default_role` that of those who have none of them: without one, they don't come
-    in."""
+    `jwks_url` is where its public keys are; left out, they are where its discovery document says, which stands at
+    `<url>/.well-known/openid-configuration`. `roles_claim` are the names, from the outside in, behind which roles stand
+    in a token; `roles` says which role each value gives that may stand there, `default_role` that of those who have
+    none of them: without one, they don't come in."""
 
     url: Annotated[str, Meta(examples=["https://login.example.com"])]
     audience: Annotated[str, Meta(examples=["tidegate"])]
-    jwks_url: Annotated[str, Meta(examples=["https://login.example.com/jwks"])]
+    jwks_url: Annotated[str, Meta(examples=["https://login.example.com/jwks"])] = ""
     roles_claim: Annotated[tuple[str, ...], Meta(examples=[["realm_access", "roles"]])] = ("roles",)
     roles: Annotated[dict[str, Role], Meta(examples=[{"desk": "operator"}])] = {}
     default_role: Role | None = None

@@ -208,6 +208,11 @@ class TestIssuers:
         assert run("issuer", "remove", "staff").stdout.startswith("no longer believed: staff")
         assert refused("issuer", "remove", "staff")["next_step"] == "`tidegate issuer list` shows what there is"
 
+    def test_an_issuer_may_say_itself_where_its_keys_are(self, judge: Judge) -> None:
+        """Then nobody types it."""
+        put = accepted("issuer", *STAFF[: STAFF.index("--jwks")], "--default-role", "viewer")
+        assert put["jwks_url"] == judge.access.issuers["staff"].jwks_url == ""
+
     @pytest.mark.parametrize(
         ("more", "code"),
         [

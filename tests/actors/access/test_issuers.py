@@ -66,7 +66,6 @@ class TestPutting:
     @pytest.mark.parametrize(
         "url",
         [
-            "",
             "login.example.com",
             "//login.example.com",
             "https:login.example.com",
@@ -112,6 +111,13 @@ class TestPutting:
         """Whoever can change what comes from there can sign tokens; and what can be read in two ways is no address."""
         given(ACCESS).when(put(url=url)).then_refused("bad_issuer")
         given(ACCESS).when(put(jwks_url=url)).then_refused("bad_issuer")
+
+    def test_keys_may_be_where_the_issuer_says(self) -> None:
+        """Then nothing is said of it here; who the issuer is has to be said in any case."""
+        issuer = Issuer("staff", URL, "tidegate", "", STAFF.roles_claim, STAFF.roles)
+        given(ACCESS).when(put(jwks_url="")).then(IssuerPut(issuer)).replies(issuer)
+        given(ACCESS, IssuerPut(STAFF)).when(put(jwks_url="")).then(IssuerPut(issuer))
+        given(ACCESS).when(put(url="", jwks_url="")).then_refused("bad_issuer")
 
     def test_keys_may_be_behind_a_query(self) -> None:
         """What a token says in `iss` has none."""

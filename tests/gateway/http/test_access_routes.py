@@ -211,11 +211,19 @@ class TestIssuers:
             assert refused(await gate.get("/v1/demo/issuers/staff", as_=gate.owner)) == (404, "unknown_issuer")
             assert refused(await gate.delete("/v1/demo/issuers/staff", as_=gate.owner)) == (404, "unknown_issuer")
 
+    async def test_where_its_keys_are_may_be_left_to_the_issuer(self) -> None:
+        """Left out or empty, which is one and the same."""
+        without = {name: value for name, value in ISSUER.items() if name != "jwks_url"}
+        async with open_gateway(demo=False) as gate:
+            for wanted in (without, without | {"jwks_url": ""}):
+                put = await gate.put("/v1/demo/issuers/staff", wanted, as_=gate.owner)
+                assert (put.status_code, put.json()) == (200, {"id": "staff"} | ISSUER | {"jwks_url": ""})
+
     @pytest.mark.parametrize(
         ("change", "code"),
         [
             ({"jwks_url": "http://login.example.com/jwks"}, "bad_issuer"),
-            ({"jwks_url": ""}, "bad_issuer"),
+            ({"jwks_url": "", "url": ""}, "bad_issuer"),
             ({"url": "ftp://login.example.com"}, "bad_issuer"),
             ({"algorithms": ["HS256"]}, "malformed"),
             ({"algorithms": ["none"]}, "malformed"),

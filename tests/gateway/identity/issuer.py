@@ -102,19 +102,22 @@ class Issuing:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """Where a server answers with its keys: a real one, on a port of this machine."""
+        """Where a server answers with its keys, and beside them with where they are: a real one, on a port of this
+        machine."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
+            request = await reader.readuntil(b"\r\n\r\n")
             self.fetched += 1
-            body = self.data
+            discovered = request.split()[1] == b"/.well-known/openid-configuration"
+            body = json.dumps({"issuer": home, "jwks_uri": f"{home}/jwks"}).encode() if discovered else self.data
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body))
             await writer.drain()
             writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        home = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
+            yield f"{home}/jwks"
         finally:
             server.close()
 

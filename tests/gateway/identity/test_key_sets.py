@@ -13,6 +13,7 @@ from jwt.algorithms import OKPAlgorithm
 from structlog.testing import capture_logs
 
 from events.access import Algorithm
+from gateway.identity.discovery import KeySource
 from gateway.identity.fetching import NotFetched
 from gateway.identity.key_sets import KeySet, KeySets, Public
 from gateway.limits import KEY_SET_AGAIN_S, KEY_SETS_MAX, KEYS_PER_SET_MAX
@@ -37,7 +38,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def find(sets: KeySets, kid: str = "RS256-0", algorithm: Algorithm = "RS256") -> Public | None:
-    return await sets.find(JWKS, kid, algorithm)
+    return await sets.find(KeySource(JWKS), kid, algorithm)
 
 
 async def problem(sets: KeySets) -> Problem:
@@ -113,8 +114,8 @@ class TestFetching:
 
         sets = KeySets(fetch)
         for number in range(KEY_SETS_MAX + 1):
-            await sets.find(f"https://{number}.example.com", "a", "RS256")
-        assert len(sets._kept) == KEY_SETS_MAX and "https://0.example.com" not in sets._kept
+            await sets.find(KeySource(f"https://{number}.example.com"), "a", "RS256")
+        assert len(sets._kept) == KEY_SETS_MAX and KeySource("https://0.example.com") not in sets._kept
 
 
 class TestOutOfReach:

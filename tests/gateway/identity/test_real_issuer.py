@@ -11,9 +11,9 @@ from tests.gateway.identity.issuer import URL, Issuing
 from tests.support.gateway import Gate, open_gateway, refused, told
 
 
-async def trust(gate: Gate, jwks_url: str) -> None:
+async def trust(gate: Gate, jwks_url: str, url: str = URL) -> None:
     wanted = {
-        "url": URL, "audience": "tidegate", "jwks_url": jwks_url, "roles": {"desk": "operator"},
+        "url": url, "audience": "tidegate", "jwks_url": jwks_url, "roles": {"desk": "operator"},
         "algorithms": ["RS256", "ES256", "EdDSA", "PS256"],
     }  # fmt: skip
     answer = await gate.put("/v1/demo/issuers/staff", wanted, as_=gate.owner)
@@ -30,6 +30,19 @@ async def test_people_come_in_by_their_own_issuer() -> None:
             assert answer.status_code == 200, told(answer)
         assert issuer.fetched == 1
         assert (await gate.register.caller("demo", issuer.token())).permits == permitted("operator")
+
+
+async def test_an_issuer_says_itself_where_its_keys_are() -> None:
+    """Whoever puts it says who it is, and no more."""
+    issuer = Issuing()
+    async with issuer.serving() as jwks_url, fetching() as fetch, open_gateway(demo=False, fetch=fetch) as gate:
+        home = jwks_url.removesuffix("/jwks")
+        await trust(gate, "", home)
+        for _ in range(2):
+            answer = await gate.get("/v1/demo/bookings", as_=issuer.token(iss=home))
+            assert answer.status_code == 200, told(answer)
+        assert issuer.fetched == 2, "the document and the keys"
+        assert refused(await gate.get("/v1/demo/bookings", as_=issuer.token())) == (401, "bad_token")
 
 
 async def test_a_key_that_the_issuer_rotated_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

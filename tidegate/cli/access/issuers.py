@@ -23,7 +23,14 @@ async def put(
     issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="What it is listed as: staff.")],
     url: Annotated[str, typer.Option(help="What its tokens say in `iss`, to the letter.")],
     audience: Annotated[str, typer.Option(help="What they say in `aud` when they are meant for us.")],
-    jwks: Annotated[str, typer.Option(metavar="URL", help="Where its public keys are.")],
+    jwks: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where its public keys are; where its discovery document says, if none.",
+            show_default=False,
+        ),
+    ] = "",
     claim: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,7 +55,7 @@ async def put(
     """Believe an issuer's tokens, or change all that is said of it: what is left out has its default again.
 
     For example: tidegate issuer put staff --url https://login.example.com --audience tidegate
-    --jwks https://login.example.com/jwks --claim realm_access --claim roles --role admin=owner --role desk=operator
+    --claim realm_access --claim roles --role admin=owner --role desk=operator
     """
     from actors.access.commands import PutIssuer
     from events.access import Issuer
