@@ -141,7 +141,7 @@ class GatewaySettings(Section, frozen=True):
     ] = 1_000
     trusted_proxies: Annotated[
         tuple[Network, ...],
-        Meta(description="Proxies in front of us, 10.0.0.0/8, whose word is taken for where a request is from."),
+        Meta(description="Proxies in front of us, 10.0.0.0/8, whose word is taken for where, and how, a request came."),
     ] = ()
     forwarded_header: Annotated[
         Literal["x-forwarded-for", "forwarded"], Meta(description="The header in which they say so, and no other.")

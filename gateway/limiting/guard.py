@@ -10,7 +10,7 @@
 
 It is plain ASGI and stands outside of the web framework, so that who is turned away costs a hundredth of who is not;
 what it costs the others is measured in microseconds. It also sees to it that everybody behind it is told where a
-request is from: `scope["client"]` is the client, and not our proxy.
+request is from: `scope["client"]` is the client, and not our proxy, and `scope["scheme"]` is what they asked it by.
 
 Answers are not compressed here either. Most are shorter than a packet; whoever wants the others short has a proxy in
 front, which does it on a core of its own. And an answer in which a secret (a management token, a key that is shown
@@ -23,12 +23,11 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from gateway.limiting.addresses import Addresses, Headers
 from gateway.limiting.rates import Rates
 from gateway.limits import REQUESTS_AT_ONCE_MAX
 from gateway.problems import Problem
+from gateway.writing import write_problem
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -76,9 +75,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
         client = scope["client"]
-        address = "" if client is None else self._addresses.of(client[0], scope["headers"])
-        if client is not None and address != client[0]:
-            scope["client"] = (address, 0)
+        address = ""
+        if client is not None:
+            peer, headers = client[0], scope["headers"]
+            address = self._addresses.of(peer, headers)
+            scope["scheme"] = self._addresses.scheme(peer, headers, scope["scheme"])
+            if address != peer:
+                scope["client"] = (address, 0)
         if scope["path"] in ALWAYS:
             await self._app(scope, receive, send)
             return
@@ -129,18 +132,7 @@ class Guard:
                 self.under_way -= 1
 
     async def _refuse(self, problem: Problem, headers: Headers, send: Send) -> None:
-        body = msgspec.json.encode(problem.told)
-        said = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(body)),
-            *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
-        ]
-        if problem.retry_after_ms is not None:
-            said.append((b"retry-after", b"%d" % max(1, -(-problem.retry_after_ms // 1_000))))
-        if self._origins:
-            said += self._readable(headers)
-        await send({"type": "http.response.start", "status": problem.status, "headers": said})
-        await send({"type": "http.response.body", "body": body})
+        await write_problem(send, problem, self._readable(headers) if self._origins else ())
 
     def _readable(self, headers: Headers) -> Headers:
         """What the application's answers say to browsers as well."""

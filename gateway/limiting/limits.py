@@ -48,7 +48,8 @@ class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 class Proxies(msgspec.Struct, frozen=True):
     """`networks` (CIDR) are those whose word is taken for where a request is from, said in this `header`. It is one,
-    and it is set: a proxy that writes the one header lets through what a stranger wrote into the other."""
+    and it is set: a proxy that writes the one header lets through what a stranger wrote into the other. By which scheme
+    it came is said in `forwarded` itself, and beside `x-forwarded-for` in `x-forwarded-proto`."""
 
     networks: tuple[str, ...] = ()
     header: ForwardedHeader = "x-forwarded-for"

@@ -62,6 +62,64 @@ def test_the_header_of_the_standard(said: str, client: str) -> None:
     assert of(PEER, said, header="forwarded") == client
 
 
+def scheme(peer: str, for_: str, proto: str, header: ForwardedHeader = "x-forwarded-for", served: str = "http") -> str:
+    headers = [(header.encode(), for_.encode()), (b"x-forwarded-proto", proto.encode())]
+    return Addresses(Proxies(NETWORKS, header)).scheme(peer, headers, served)
+
+
+@pytest.mark.parametrize(
+    ("for_", "proto", "scheme_"),
+    [
+        ("203.0.113.7", "https", "https"),
+        ("203.0.113.7", "HTTPS", "https"),
+        ("203.0.113.7", "http", "http"),
+        ("203.0.113.7", "https, http", "http"),
+        ("203.0.113.7", "http, https", "https"),
+        ("203.0.113.7, 10.1.1.1", "https, http", "https"),
+        ("198.51.100.9, 203.0.113.7, 10.1.1.1", "http, https, http", "https"),
+        ("203.0.113.7, 10.1.1.1", "https", "https"),
+        ("203.0.113.7, 10.2.2.2, 10.1.1.1", "http, https", "https"),
+        ("unknown", "https", "https"),
+        ("", "https", "https"),
+        ("203.0.113.7", "", "http"),
+        ("203.0.113.7", "ftp", "http"),
+        ("203.0.113.7", "https,", "https"),
+        ("203.0.113.7", "<script>", "http"),
+    ],
+)
+def test_the_outermost_of_our_proxies_says_how_it_was_asked(for_: str, proto: str, scheme_: str) -> None:
+    """At the place where it says who asked; where fewer speak than there are, the last one does."""
+    assert scheme(PEER, for_, proto) == scheme_
+
+
+@pytest.mark.parametrize(
+    ("said", "scheme_"),
+    [
+        ("for=203.0.113.7;proto=https", "https"),
+        ('proto="HTTPS";for=203.0.113.7', "https"),
+        ("for=203.0.113.7 ; Proto=https", "https"),
+        ("for=203.0.113.7;proto=http", "http"),
+        ("for=203.0.113.7;proto=https, for=10.1.1.1;proto=http", "https"),
+        ("for=1.1.1.1;proto=https, for=203.0.113.7;proto=http", "http"),
+        ("for=1.1.1.1;proto=https, for=203.0.113.7", "http"),
+        ("for=_hidden;proto=https", "https"),
+        ("for=203.0.113.7;notproto=https", "http"),
+        ("for=203.0.113.7;proto=httpsx", "http"),
+    ],
+)
+def test_the_header_of_the_standard_says_it_too(said: str, scheme_: str) -> None:
+    """In the element of whoever was asked; and beside it nothing is read."""
+    assert scheme(PEER, said, "https", "forwarded") == scheme_
+    assert scheme(PEER, "", "https", "forwarded") == "http"
+
+
+def test_a_stranger_does_not_say_how_they_asked() -> None:
+    """As it is served here, it was asked."""
+    assert scheme("203.0.113.9", "203.0.113.9", "https") == "http"
+    assert scheme("203.0.113.9", "203.0.113.9", "http", served="https") == "https"
+    assert Addresses().scheme(PEER, [(b"x-forwarded-proto", b"https")], "http") == "http"
+
+
 def test_strangers_say_nothing_of_themselves() -> None:
     """Who is no proxy of ours is where they are; nobody is a proxy unless that was set."""
     assert of("203.0.113.9", "198.51.100.1") == "203.0.113.9"

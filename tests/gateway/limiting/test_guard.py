@@ -24,9 +24,11 @@ class Application:
         self.may_begin = asyncio.Event()
         self.may_end = asyncio.Event()
         self.clients: list[Any] = []
+        self.schemes: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.clients.append(scope.get("client"))
+        self.schemes.append(scope["scheme"])
         await self.may_begin.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await self.may_end.wait()
@@ -64,7 +66,7 @@ async def asked(guard: Guard, path: str = "/v1/demo/resources", **about: Any) ->
     headers = [(name.encode(), value.encode()) for name, value in about.pop("headers", {}).items()]
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
-        "client": ("203.0.113.7", 4711), "headers": headers,
+        "client": ("203.0.113.7", 4711), "headers": headers, "scheme": "http",
     } | about  # fmt: skip
     await guard(scope, _receive, answer.send)
     return answer
@@ -149,6 +151,15 @@ async def test_an_address_asks_so_often(application: Application) -> None:
         assert (await asked(guard, client=("10.0.0.1", 1), headers=said)).status == 200
     assert application.clients[-1] == ("198.51.100.4", 0), "what follows knows the client, and not the proxy"
     assert (await asked(guard, headers={"x-forwarded-for": "198.51.100.99"})).status == 429
+
+
+async def test_a_proxy_of_ours_says_how_it_was_asked(application: Application) -> None:
+    """What follows knows the scheme of the client, and not ours; a stranger's word for it is none."""
+    guard, said = guarded(application), {"x-forwarded-proto": "https"}
+    application.answers()
+    for client in (("10.0.0.1", 1), ("203.0.113.7", 1), None):
+        await asked(guard, client=client, headers=said)
+    assert application.schemes == ["https", "http", "http"]
 
 
 async def test_every_origin_may_read_why_if_every_origin_may_call(application: Application) -> None:
