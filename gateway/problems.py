@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+import structlog
 
 from actors.decider import Fault, Refusal
-from events.errors import TidegateError
+from events.errors import BusError, LogError, TidegateError
 from projections.questions import Unanswered
+
+log = structlog.get_logger(__name__)
 
 TYPE_PREFIX: Final = "urn:tidegate:problem:"
 RETRY_MS: Final = 200
@@ -78,10 +81,26 @@ class Problem(TidegateError):
         return _BY_CODE.get(self.code) or _BY_FAULT[self.fault]
 
     @property
+    def retry_after_s(self) -> int | None:
+        """As HTTP has it in `Retry-After`."""
+        return None if self.retry_after_ms is None else max(1, -(-self.retry_after_ms // 1_000))
+
+    @property
     def told(self) -> Told:
         title = self.code.replace("_", " ").capitalize()
         kind = TYPE_PREFIX + self.code
         return Told(kind, title, self.status, self.code, str(self), self.fault, self.retry_after_ms)
+
+
+def problem_from(error: Exception) -> Problem:
+    """Whatever went wrong, as it is told. Our own parts say what is wrong with what they were given, or that somebody
+    is out of reach; everything else is a bug, which our log hears of."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, TidegateError):
+        return Problem(error.code, str(error), "busy" if isinstance(error, BusError | LogError) else "caller")
+    log.error("request_failed", exc_info=error)
+    return Problem("internal", "this is our fault, and it is in our log", "ours")
 
 
 def problem_of(refusal: Refusal) -> Problem:

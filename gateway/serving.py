@@ -28,6 +28,7 @@ from gateway.http import port
 from gateway.http.access_log import Lines
 from gateway.http.app import application
 from gateway.http.front import Front
+from gateway.http.prompt import Prompt
 from gateway.http.ready import Ready
 from gateway.identity.bearer import Bearers
 from gateway.identity.fetching import fetching
@@ -165,7 +166,7 @@ async def _serve(
         if started is not None:
             started(*taken.getsockname()[:2])
         app = application(front, settings.origins, watching.operating)
-        guarded = watching.over(Guard(Ready(app), front.rates, addresses, settings.origins))
+        guarded = watching.over(Guard(Ready(Prompt(app, front)), front.rates, addresses, settings.origins))
         crowd = Crowd(settings.connections, addresses)
         await port.serve(guarded, taken, sockets(entrance), ending, front.leave, crowd)
         aside.failed()

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-import structlog
 from litestar import Litestar, Request, Response
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -15,15 +14,12 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import License, Tag
 from litestar.types import ExceptionHandlersMap
 
-from events.errors import BusError, LogError, TidegateError
 from gateway.http import access, bookings, holds, offerings, operating, pages, rooms, sessions, streaming, webhooks
 from gateway.http.description import COMPONENTS, PROBLEM, SECURITY, Described
 from gateway.http.front import AnyRequest, Front
 from gateway.http.operating import ALONE, Operating
 from gateway.limits import BODY_BYTES_MAX
-from gateway.problems import Problem
-
-log = structlog.get_logger(__name__)
+from gateway.problems import Problem, problem_from
 
 VERSION: Final = "1.0.0"
 """Of what is said here, not of the program that says it."""
@@ -115,13 +111,13 @@ def beside(how: Operating) -> Litestar:
 
 def told(problem: Problem) -> Response[bytes]:
     headers = dict(problem.headers)
-    if problem.retry_after_ms is not None:
-        headers["Retry-After"] = str(max(1, -(-problem.retry_after_ms // 1_000)))
+    if problem.retry_after_s is not None:
+        headers["Retry-After"] = str(problem.retry_after_s)
     return Response(msgspec.json.encode(problem.told), status_code=problem.status, media_type=PROBLEM, headers=headers)
 
 
-def _problem(_: AnyRequest, problem: Problem) -> Response[bytes]:
-    return told(problem)
+def _any(_: AnyRequest, error: Exception) -> Response[bytes]:
+    return told(problem_from(error))
 
 
 def _malformed(_: AnyRequest, error: ValidationException | SerializationException) -> Response[bytes]:
@@ -136,34 +132,16 @@ def _http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.detail == GONE:
         return told(Problem("malformed", GONE))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return told(_ours(error))
+        return told(problem_from(error))
     problem = Problem(_CODES.get(error.status_code, "refused"), error.detail, headers=error.headers or {})
     response = told(problem)
     response.status_code = error.status_code
     return response
 
 
-def _known(_: AnyRequest, error: TidegateError) -> Response[bytes]:
-    """What our own parts say of what they were given; or that somebody is out of reach."""
-    if isinstance(error, BusError | LogError):
-        return told(Problem(error.code, str(error), "busy"))
-    return told(Problem(error.code, str(error)))
-
-
-def _bug(_: AnyRequest, error: Exception) -> Response[bytes]:
-    return told(_ours(error))
-
-
-def _ours(error: Exception) -> Problem:
-    log.error("request_failed", exc_info=error)
-    return Problem("internal", "this is our fault, and it is in our log", "ours")
-
-
 HANDLERS: Final[ExceptionHandlersMap] = {
-    Problem: _problem,
     ValidationException: _malformed,
     SerializationException: _malformed,
     HTTPException: _http,
-    TidegateError: _known,
-    Exception: _bug,
+    Exception: _any,
 }

@@ -16,14 +16,14 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from litestar import Request, Response
-from litestar.handlers.base import BaseRouteHandler
 from litestar.params import PathParameter
 
 from actors.runtime.wire import is_trace
 from events.names import is_identifier
+from events.permissions import Permission
 from gateway.calls import Call
 from gateway.edge import Edge
-from gateway.http.measured import CALLER
+from gateway.http.measured import CALLER, Scope
 from gateway.idempotency import sealed_id
 from gateway.identity.bearer import COOKIE, Bearers, Shown, bearer_of, cookie_of
 from gateway.identity.callers import Caller
@@ -43,6 +43,7 @@ PASS_COOKIE: Final = "tidegate_pass"  # noqa: S105  # where a pass stands, not o
 UNLIMITED: Final = Rates()
 PEERS: Final = Addresses()
 _POSITION: Final = re.compile(r"([0-9a-f]{12}):(\d{1,15})", re.ASCII)
+_KEY: Final = b"idempotency-key"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -78,21 +79,27 @@ class Front:
 
     async def call(self, request: AnyRequest, org: str) -> Call:
         """The call that a request is, if its caller may ask for it."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-        caller = await self.caller(request.method, org, headers)
-        request.scope["state"][CALLER] = caller.by
-        caller.needs(_needed(request.route_handler))
-        client = request.scope["client"]
-        deed = DEEDS.get((request.method, request.scope["path_template"]))
+        scope: Any = request.scope
+        keyed = any(name == _KEY for name, _ in scope["headers"]) and request.method not in _SAFE
+        return await self.asked(scope, org, request.route_handler.opt[NEEDS], await request.body() if keyed else b"")
+
+    async def asked(self, scope: Scope, org: str, needed: Permission, body: bytes) -> Call:
+        """The same, of a request that has been read; its route is in `path_template`."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        method: str = scope["method"]
+        caller = await self.caller(method, org, headers)
+        scope["state"][CALLER] = caller.by
+        caller.needs(needed)
+        client = scope["client"]
+        deed = DEEDS.get((method, scope["path_template"]))
         self.rates.known(caller, client[0] if client is not None else "", deed, came=True)
         key, shown_pass = headers.get("idempotency-key", ""), headers.get("tidegate-pass", "")
         id = ""
-        if key and request.method not in _SAFE:
+        if key and method not in _SAFE:
             if len(key) > IDEMPOTENCY_KEY_CHARACTERS_MAX:
                 most = IDEMPOTENCY_KEY_CHARACTERS_MAX
                 raise Problem("bad_header", f"an Idempotency-Key has at most {most} characters")
-            path, query = request.scope["raw_path"], request.scope["query_string"]
-            id = sealed_id(caller, key, request.method.encode(), path, query, await request.body())
+            id = sealed_id(caller, key, method.encode(), scope["raw_path"], scope["query_string"], body)
             self.edge.keys_seen.note(id)
         trace = headers.get("traceparent", "")
         return Call(
@@ -135,10 +142,6 @@ class Front:
         if found[1] != self.edge.epoch:
             raise Problem("position_unknown", "that position is one of another log: begin again without it", "late")
         return int(found[2])
-
-
-def _needed(handler: BaseRouteHandler) -> Any:
-    return handler.opt[NEEDS]
 
 
 def _within_ms(text: str) -> int:

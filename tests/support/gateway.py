@@ -48,6 +48,7 @@ from events.waiting.sessions import room_actor
 from gateway.edge import Edge
 from gateway.http.app import application
 from gateway.http.front import Front
+from gateway.http.prompt import Prompt
 from gateway.identity.bearer import Bearers
 from gateway.identity.fetching import Fetch, NotFetched
 from gateway.identity.issuers import Issuers
@@ -153,7 +154,7 @@ class Gate:
         self.register: Final = register
         self.front: Final = Front(edge, Bearers(edge.sessions, register, self.clock), origins)
         self.app: Final = application(self.front, origins)
-        through = httpx.ASGITransport(self.app)  # type: ignore[arg-type]  # the same protocol, in other words
+        through = httpx.ASGITransport(Prompt(self.app, self.front))
         self.client: Final = httpx.AsyncClient(transport=through, base_url="http://gate")
 
     # Asking

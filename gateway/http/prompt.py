@@ -1,0 +1,152 @@
+"""What a rush is made of, answered promptly: a place in line, a hold, a booking.
+
+Finding the route, reading the body and writing the answer takes the framework a quarter of what such a request costs a
+gateway. Here it takes a look at a table. Only what is exactly as it should be is answered here: a path as it is
+spelled, a body of JSON that is what is wanted. Everything else goes on to the framework, body and all, as if nobody had
+looked, and is told there what is wrong with it. So what these routes take, ask of their caller and mean stands with
+them, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from gateway.calls import Call
+from gateway.http import bookings, holds, rooms
+from gateway.http.front import NEEDS, POSITION, Front
+from gateway.limiting.guard import App, Event, Receive, Scope, Send
+from gateway.limits import BODY_BYTES_MAX
+from gateway.operations import bookings as booking
+from gateway.operations import holds as holding
+from gateway.operations import tickets
+from gateway.operations.wishes import Wanted
+from gateway.problems import problem_from
+from gateway.writing import JSON, write, write_problem
+
+_CREATED: Final = 201
+_OK: Final = 200
+_TYPE: Final = (b"content-type", b"application/json")
+_UNUSUAL: Final = b"origin"
+"""A page of another site may have to be told that it may read the answer."""
+
+_Done: TypeAlias = Callable[[Call, str, Any], Awaitable[tuple[Any, int]]]
+
+
+class _Route(NamedTuple):
+    template: str
+    needs: Any
+    wanted: msgspec.json.Decoder[Any]
+    done: _Done
+
+
+async def _join(call: Call, room: str, wanted: Any) -> tuple[tickets.Joined, int]:
+    joined = await tickets.join(call, room, wanted)
+    return joined, _CREATED if joined.new else _OK
+
+
+async def _hold(call: Call, _: str, wanted: Any) -> tuple[holding.HoldPlaced, int]:
+    return await holding.place(call, wanted), _CREATED
+
+
+async def _book(call: Call, _: str, wanted: Any) -> tuple[booking.Booked, int]:
+    return await booking.book(call, wanted), _CREATED
+
+
+def _route(handler: HTTPRouteHandler, wanted: type, done: _Done) -> _Route:
+    (path,) = handler.paths
+    return _Route(path.replace(":str", ""), handler.opt[NEEDS], msgspec.json.Decoder(wanted), done)
+
+
+_JOIN: Final = _route(rooms.join, tickets.JoinWanted, _join)
+_BY_LAST: Final = {
+    "holds": _route(holds.place, Wanted, _hold),
+    "bookings": _route(bookings.book, booking.BookWanted, _book),
+}
+
+
+def _found(scope: Scope) -> tuple[_Route, str, str] | None:
+    """The route of a path, its organisation and its room."""
+    match scope["path"].split("/"):
+        case ["", "v1", org, last] if last in _BY_LAST:
+            return _BY_LAST[last], org, ""
+        case ["", "v1", org, "rooms", room, "tickets"]:
+            return _JOIN, org, room
+    return None
+
+
+class Prompt:
+    """Stands before `app`, the framework's."""
+
+    def __init__(self, app: App, front: Front) -> None:
+        self._app: Final = app
+        self._front: Final = front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _found(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None or b"%" in scope["raw_path"] or not _is_usual(scope):
+            await self._app(scope, receive, send)
+            return
+        route, org, room = found
+        pieces = await _pieces(receive)
+        body = b"".join([piece.get("body", b"") for piece in pieces])
+        wanted = _read(route, pieces[-1], body)
+        if wanted is None:
+            await self._app(scope, _behind(pieces, receive), send)
+            return
+        scope["path_template"] = route.template
+        scope.setdefault("state", {})
+        try:
+            call = await self._front.asked(scope, org, route.needs, body)
+            answer, status = await route.done(call, room, wanted)
+        except Exception as error:  # noqa: BLE001  # as the framework does: whoever asked is told, and our log of a bug
+            await write_problem(send, problem_from(error))
+            return
+        headers = [JSON]
+        if call.sequence:
+            headers.append((POSITION.encode(), call.position.encode()))
+        await write(send, status, headers, msgspec.json.encode(answer))
+
+
+def _is_usual(scope: Scope) -> bool:
+    typed = False
+    for header in scope["headers"]:
+        if header == _TYPE:
+            typed = True
+        elif header[0] == _UNUSUAL:
+            return False
+    return typed
+
+
+async def _pieces(receive: Receive) -> list[Event]:
+    """The body as it comes, up to its end or to where it is too large."""
+    pieces = [await receive()]
+    size = len(pieces[0].get("body", b""))
+    while pieces[-1].get("more_body", False) and size <= BODY_BYTES_MAX:
+        pieces.append(await receive())
+        size += len(pieces[-1].get("body", b""))
+    return pieces
+
+
+def _read(route: _Route, last: Event, body: bytes) -> Any:
+    """What is wanted, if that is all of it and as it should be."""
+    if last["type"] != "http.request" or last.get("more_body", False) or len(body) > BODY_BYTES_MAX:
+        return None
+    try:
+        return route.wanted.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _behind(pieces: list[Event], receive: Receive) -> Receive:
+    """What is received, from the beginning."""
+    waiting = iter(pieces)
+
+    async def again() -> Event:
+        piece = next(waiting, None)
+        return await receive() if piece is None else piece
+
+    return again

@@ -1,0 +1,29 @@
+"""Writing an answer by ASGI alone, where the framework is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from gateway.problems import Problem
+
+Header: TypeAlias = tuple[bytes, bytes]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON: Final[Header] = (b"content-type", b"application/json")
+PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
+
+
+async def write(send: Send, status: int, headers: Iterable[Header], body: bytes) -> None:
+    said = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": said})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def write_problem(send: Send, problem: Problem, headers: Iterable[Header] = ()) -> None:
+    said = [PROBLEM, *headers, *((name.lower().encode(), value.encode()) for name, value in problem.headers.items())]
+    if problem.retry_after_s is not None:
+        said.append((b"retry-after", b"%d" % problem.retry_after_s))
+    await write(send, problem.status, said, msgspec.json.encode(problem.told))

@@ -1,0 +1,123 @@
+"""What is answered promptly is answered as the framework does, byte for byte; and the framework has all the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from gateway.http.prompt import Prompt
+from tests.support.gateway import Gate, in_virtual_time, open_gateway, told
+
+__all__ = ["in_virtual_time"]
+
+BOOKINGS, HOLDS, TICKETS = "/v1/demo/bookings", "/v1/demo/holds", "/v1/demo/rooms/launch/tickets"
+WISH = Gate.wish()
+WITH_SLASH = "/v1/demo/bookings/"
+
+
+class Counting:
+    """The framework, and how often it was asked."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.asked = 0
+        self._app = gate.app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.asked += 1
+        await self._app(scope, receive, send)
+
+
+def clients(gate: Gate) -> tuple[httpx.AsyncClient, httpx.AsyncClient, Counting]:
+    """One who is answered as it is served, one who is answered by the framework alone."""
+
+    counting = Counting(gate)
+    served = httpx.AsyncClient(transport=httpx.ASGITransport(Prompt(counting, gate.front)), base_url="http://gate")
+    alone = httpx.AsyncClient(transport=httpx.ASGITransport(gate.app), base_url="http://gate")  # type: ignore[arg-type]  # the same protocol, in other words
+    return served, alone, counting
+
+
+def same(one: httpx.Response, other: httpx.Response) -> None:
+    assert told(one) == told(other)
+    assert one.content == other.content
+    assert sorted(one.headers.items()) == sorted(other.headers.items())
+
+
+async def send(client: httpx.AsyncClient, path: str, body: bytes, token: str, **headers: str) -> httpx.Response:
+    said = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return await client.post(path, content=body, headers={name: value for name, value in said.items() if value})
+
+
+@pytest.mark.parametrize(("path", "body"), [(BOOKINGS, WISH), (HOLDS, WISH), (TICKETS, {})])
+async def test_the_same_answer_is_given_without_the_framework(path: str, body: Any) -> None:
+    """Under one key it is one request, so that names and tokens are the same as well."""
+    async with open_gateway() as gate:
+        served, alone, counting = clients(gate)
+        visitor, data = await gate.session(), msgspec.json.encode(body)
+        first = await send(served, path, data, visitor, Idempotency_Key="k-1")
+        assert first.status_code == 201, told(first)
+        assert counting.asked == 0
+        if path == TICKETS:  # who stands there already is told so
+            first = await send(served, path, data, visitor, Idempotency_Key="k-1")
+        same(first, await send(alone, path, data, visitor, Idempotency_Key="k-1"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        (BOOKINGS, WISH | {"resource": "nowhere"}, {}),
+        (BOOKINGS, WISH | {"start": "tomorrow"}, {}),
+        (HOLDS, WISH | {"duration": 61}, {}),
+        (BOOKINGS, WISH, {"Authorization": ""}),
+        (BOOKINGS, WISH, {"Authorization": "Bearer ts.demo.nobody.ffffffff.mac"}),
+        (BOOKINGS, WISH, {"Authorization": "Basic abc"}),
+        (BOOKINGS, WISH, {"Tidegate-Timeout-Ms": "1"}),
+        (BOOKINGS, WISH, {"Tidegate-Position": "nonsense"}),
+        (BOOKINGS, WISH, {"Idempotency-Key": "k" * 300}),
+        ("/v1/other/bookings", WISH, {}),
+        ("/v1/De_MO!/bookings", WISH, {}),
+        ("/v1/demo/rooms/nowhere/tickets", {}, {}),
+        ("/v1/demo/rooms/La unch/tickets", {}, {}),
+    ],
+)
+async def test_the_same_problems_are_told(path: str, body: Any, headers: dict[str, str]) -> None:
+    """With the same status, headers and words."""
+    async with open_gateway() as gate:
+        served, alone, _ = clients(gate)
+        visitor, data = await gate.session(), msgspec.json.encode(body)
+        one, other = [await send(client, path, data, visitor, **headers) for client in (served, alone)]
+        assert one.status_code >= 400
+        same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        (BOOKINGS, b"", {}),
+        (BOOKINGS, b"{", {}),
+        (BOOKINGS, b"[]", {}),
+        (BOOKINGS, b'{"event_type":"session"}', {}),
+        (BOOKINGS, b"\xff\xfe", {}),
+        (BOOKINGS, b"[" * 50_000, {}),
+        (BOOKINGS, b'"' + b"x" * 70_000 + b'"', {}),
+        (BOOKINGS, msgspec.json.encode(WISH | {"nonsense": 1}), {}),
+        (BOOKINGS, msgspec.json.encode(WISH | {"resource": "nowhere"}), {"Content-Type": "text/plain"}),
+        (BOOKINGS, msgspec.json.encode(WISH | {"resource": "nowhere"}), {"Content-Type": ""}),
+        (WITH_SLASH, msgspec.json.encode(WISH | {"resource": "nowhere"}), {}),
+        ("/v1/demo/bookings/x/y", b"{}", {}),
+        ("/v1/demo/%62ookings", msgspec.json.encode(WISH | {"resource": "nowhere"}), {}),
+        ("/v1/demo/rooms/launch/tickets/", b'{"lane":1}', {}),
+    ],
+)
+async def test_what_is_unusual_is_the_frameworks(path: str, body: bytes, headers: dict[str, str]) -> None:
+    """It reads the body from the beginning, and says what it would have said."""
+    async with open_gateway() as gate:
+        served, alone, counting = clients(gate)
+        visitor = await gate.session()
+        one, other = [await send(client, path, body, visitor, **headers) for client in (served, alone)]
+        assert counting.asked == 1
+        same(one, other)
