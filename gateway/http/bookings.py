@@ -120,30 +120,36 @@ async def show(
     "/v1/{org:str}/bookings/{booking:str}/confirm",
     opt=needs("slots.read"), tags=["Bookings"], summary="Confirm a booking", status_code=200,
 )  # fmt: skip
-async def confirm(request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Managed]) -> Response[Changed]:
+async def confirm(
+    request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Managed | None] = None
+) -> Response[Changed]:
     """By its booker, so that it does not lapse; or by somebody who manages bookings, who approves it."""
     call = await called(request, org)
-    return answered(call, await bookings.confirm(call, booking, data))
+    return answered(call, await bookings.confirm(call, booking, data or Managed()))
 
 
 @post(
     "/v1/{org:str}/bookings/{booking:str}/decline",
     opt=needs("bookings.manage"), tags=["Bookings"], summary="Decline a booking", status_code=200,
 )  # fmt: skip
-async def decline(request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Explained]) -> Response[Changed]:
+async def decline(
+    request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Explained | None] = None
+) -> Response[Changed]:
     """One that waits for approval. Its slots are free again."""
     call = await called(request, org)
-    return answered(call, await bookings.decline(call, booking, data))
+    return answered(call, await bookings.decline(call, booking, data or Explained()))
 
 
 @post(
     "/v1/{org:str}/bookings/{booking:str}/cancel",
     opt=needs("slots.read"), tags=["Bookings"], summary="Cancel a booking", status_code=200,
 )  # fmt: skip
-async def cancel(request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Explained]) -> Response[Changed]:
+async def cancel(
+    request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Explained | None] = None
+) -> Response[Changed]:
     """By its booker, in time, with the token; or by somebody who manages bookings. Its slots are free again."""
     call = await called(request, org)
-    return answered(call, await bookings.cancel(call, booking, data))
+    return answered(call, await bookings.cancel(call, booking, data or Explained()))
 
 
 @post(

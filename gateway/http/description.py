@@ -1,5 +1,5 @@
-"""What the OpenAPI description says of every operation: the headers that all of them take, and problems, which anything
-that goes wrong is told as."""
+"""What the OpenAPI description says of every operation: the headers that all of them take, whether a body has to be
+sent, and problems, which anything that goes wrong is told as."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from litestar.openapi.spec import (
     OpenAPIResponse,
     Operation,
     Parameter,
+    RequestBody,
     Schema,
     SecurityScheme,
 )
@@ -86,7 +87,8 @@ _REFUSED: Final = "400"
 
 @dataclass
 class Described(Operation):
-    """An operation with what is said of all."""
+    """An operation with what is said of all. Litestar calls every body required; one that may be null may be left out,
+    and is taken for null then."""
 
     def __post_init__(self) -> None:
         responses = dict(self.responses or {})
@@ -94,3 +96,10 @@ class Described(Operation):
         self.parameters = [*(self.parameters or ()), _SEEN, _WITHIN, _FOR, *([_KEY] if writes else [])]
         responses[_REFUSED] = responses["default"] = _TOLD
         self.responses = responses
+        if isinstance(self.request_body, RequestBody):
+            self.request_body.required = not all(map(_may_be_null, self.request_body.content.values()))
+
+
+def _may_be_null(media: OpenAPIMediaType) -> bool:
+    one_of = media.schema.one_of if isinstance(media.schema, Schema) else None
+    return any(isinstance(one, Schema) and one.type == OpenAPIType.NULL for one in one_of or ())

@@ -89,10 +89,12 @@ async def check(request: AnyRequest, org: Org, room: RoomName) -> Response[PassG
     "/v1/{org:str}/rooms/{room:str}/tickets",
     opt=needs("tickets.join"), tags=["Tickets"], summary="Stand in line",
 )  # fmt: skip
-async def join(request: AnyRequest, org: Org, room: RoomName, data: JSONBody[JoinWanted]) -> Response[Joined]:
+async def join(
+    request: AnyRequest, org: Org, room: RoomName, data: JSONBody[JoinWanted | None] = None
+) -> Response[Joined]:
     """Whoever stands there already gets their own place again, however often they ask."""
     call = await called(request, org)
-    joined = await tickets.join(call, room, data)
+    joined = await tickets.join(call, room, data or JoinWanted())
     return answered(call, joined, 201 if joined.new else 200)
 
 

@@ -122,7 +122,8 @@ function inside(path, method, about) {
     parts.push(made("h4", {}, "Parameters"), table(["name", "in", "is", ""], rows));
   }
   const wanted = about.requestBody?.content?.["application/json"]?.schema;
-  if (wanted) parts.push(made("h4", {}, "Body"), ...fieldsOf(wanted));
+  const heading = about.requestBody?.required ? "Body" : "Body, which may be left out";
+  if (wanted) parts.push(made("h4", {}, heading), ...fieldsOf(wanted));
   for (const [status, answer] of Object.entries(about.responses ?? {})) {
     const [kind, content] = Object.entries(answer.content ?? {})[0] ?? [];
     if (status === "400") continue; // every refusal is told the same way, below
