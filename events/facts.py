@@ -13,7 +13,9 @@ Fields that hold personal data are annotated `Personal`; logs and labels redact 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -68,18 +70,33 @@ class FactSet(Generic[F]):
 
 def redacted(record: msgspec.Struct) -> dict[str, Any]:
     """`record` as plain data for logs and screens, with what is personal left out, however deep it sits."""
-    plain: dict[str, Any] = {}
-    hints = get_type_hints(type(record), include_extras=True)
-    config = type(record).__struct_config__
+    return plain(record, personal=False)
+
+
+def plain(
+    record: msgspec.Struct, *, personal: bool, without: Mapping[type, Collection[str]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """`record` as plain data, by the names of its fields, however it is written. What is personal is only shown where
+    it is said to be; `without` these fields, of these types, nobody is shown them at all."""
+    said: dict[str, Any] = {}
+    kind = type(record)
+    config, left_out = kind.__struct_config__, without.get(kind, ())
     if config.tag_field is not None:
-        plain[config.tag_field] = config.tag
-    for name in record.__struct_fields__:
+        said[config.tag_field] = config.tag
+    for name, hint, is_personal in _fields(kind):
+        if name in left_out:
+            continue
         value = getattr(record, name)
-        if _is_personal(hints[name]):
-            plain[name] = _without(value, hints[name])
-        else:
-            plain[name] = _redacted_value(value)
-    return plain
+        hides = is_personal and not personal
+        said[name] = _without(value, hint) if hides else _plain_value(value, personal, without)
+    return said
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any, bool], ...]:
+    """The names of a record's fields, what they are declared as, and whether they are personal."""
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple((name, hints[name], _is_personal(hints[name])) for name in kind.__struct_fields__)
 
 
 def _without(value: Any, hint: Any) -> Any:
@@ -89,13 +106,13 @@ def _without(value: Any, hint: Any) -> Any:
     return REDACTED if value else value
 
 
-def _redacted_value(value: Any) -> Any:
+def _plain_value(value: Any, personal: bool, without: Mapping[type, Collection[str]]) -> Any:
     if isinstance(value, msgspec.Struct):
-        return redacted(value)
+        return plain(value, personal=personal, without=without)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_redacted_value(item) for item in value]
+        return [_plain_value(item, personal, without) for item in value]
     if isinstance(value, dict):
-        return {key: _redacted_value(item) for key, item in value.items()}
+        return {key: _plain_value(item, personal, without) for key, item in value.items()}
     if isinstance(value, msgspec.Raw):
         return REDACTED if len(value) else None  # not read, so nobody knows what is personal in it
     return msgspec.to_builtins(value)

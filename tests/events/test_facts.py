@@ -9,7 +9,7 @@ import pytest
 
 from events import access, catalog, day, quota
 from events.commit import GENESIS, Decided, encode
-from events.facts import REDACTED, Fact, FactSet, Personal, redacted
+from events.facts import REDACTED, Fact, FactSet, Personal, plain, redacted
 
 NULL = msgspec.Raw(b"null")
 
@@ -197,6 +197,13 @@ class TestWhatIsPersonal:
             "answer": REDACTED,
             "room": "hall",
         }
+
+    def test_what_may_be_shown_is_shown_and_what_may_not_be_is_left_out(self) -> None:
+        """By the names of fields, at any depth; a field of that name in another record stays."""
+        party = Party(Guest("ann", 1), "ann is late", guests=(Guest("bob", 2),))
+        shown = plain(party, personal=True, without={Guest: ("seat",), Party: ("answer", "pair")})
+        assert (shown["host"], shown["guests"], shown["note"]) == ({"name": "ann"}, [{"name": "bob"}], "ann is late")
+        assert not {"answer", "pair"} & set(shown) and shown["fact"] == "Party.1"
 
     def test_what_is_not_there_is_shown_as_that(self) -> None:
         """That somebody left no phone number tells nobody theirs."""
