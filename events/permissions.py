@@ -55,7 +55,7 @@ PERMISSIONS: Final[Mapping[Permission, str]] = MappingProxyType(
         "tickets.join": "Stand in line; keep, claim, prolong and give up one's own ticket.",
         "tickets.manage": "Take the tickets of others out of the line, and revoke their passes.",
         "passes.check": "Have a pass checked, for a server that lets people in by it.",
-        "audit.read": "Read the log: what happened, when, by whom, and why something was refused.",
+        "audit.read": "Read the log: what happened, when and by whom, and whether it was altered.",
         "keys.manage": "Issue, rotate and revoke API keys, and say whose tokens are trusted.",
         "webhooks.manage": "Say where events are sent, see what was delivered, and send it again.",
         "streams.read": "Follow topics live, as far as one may see what they are about.",

@@ -20,6 +20,9 @@ WITHIN_MS_MAX: Final = 30_000
 REQUESTS_AT_ONCE_MAX: Final = 2_048
 """Under way in one process. Beyond it they are answered *busy* at once."""
 
+TURN_REQUESTS: Final = 24
+"""Of many that come at once, so many begin before what they ask for is sent (`gateway.turns`)."""
+
 IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255
 KEYS_SEEN_MAX: Final = 200_000
 """Idempotency keys that a process knows the bodies of, for commands whose actors have not heard of each other."""
@@ -32,6 +35,16 @@ ITEMS_MAX: Final = 16
 ANSWERS_MAX: Final = 64
 PAGE_ROWS_MAX: Final = 200
 PAGE_ROWS: Final = 50
+
+AUDIT_BYTES_MAX: Final = 4 << 20
+"""Of the log, read for one page of an audit, or for one part of a proof: the next one goes on from there."""
+AUDIT_FACTS_MAX: Final = 2_000
+"""And of facts, shown on one page. A single commit is always shown whole."""
+CHAIN_COMMITS_MAX: Final = 1_000
+"""Checked by one request."""
+DRAW_COMMITS_MAX: Final = 20_000
+"""Of a room, read to find its draw. It is told whole or not at all: a longer one takes the command line."""
+DRAW_BYTES_MAX: Final = 32 << 20
 
 CATALOGS_MAX: Final = 1_000
 """Organisations whose catalogs a process keeps at hand."""

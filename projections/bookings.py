@@ -204,7 +204,7 @@ class Bookings:
             if of is None or found is None:
                 continue
             old = found.booking
-            booking = _after(old, fact)
+            booking = after(old, fact)
             changed.setdefault(booking.id, found.sequence)
             found.sequence = sequence
             of.change(found, old, booking)
@@ -265,8 +265,10 @@ class _Meta(msgspec.Struct):
     orgs: list[tuple[str, int]]
 
 
-def _after(booking: Booking, fact: facts.DayFact) -> Booking:
-    """The booking after a fact that changes it."""
+def after(booking: Booking, fact: facts.DayFact) -> Booking:
+    """The booking after a fact about it; most change nothing."""
+    if type(fact) not in _CHANGING:
+        return booking
     if isinstance(fact, facts.BookingMoved):
         return msgspec.structs.replace(booking, wish=fact.wish, span=fact.span, version=fact.version)
     status = _STATUS[type(fact)]

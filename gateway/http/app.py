@@ -14,7 +14,19 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import License, Tag
 from litestar.types import ExceptionHandlersMap
 
-from gateway.http import access, bookings, holds, offerings, operating, pages, rooms, sessions, streaming, webhooks
+from gateway.http import (
+    access,
+    audit,
+    bookings,
+    holds,
+    offerings,
+    operating,
+    pages,
+    rooms,
+    sessions,
+    streaming,
+    webhooks,
+)
 from gateway.http.description import COMPONENTS, PROBLEM, SECURITY, Described
 from gateway.http.front import AnyRequest, Front
 from gateway.http.operating import ALONE, Operating
@@ -41,10 +53,11 @@ TAGS: Final = (
     Tag("Passes", "What lets somebody in."),
     Tag("Access", "Who may ask, and as what: keys, and people who sign in elsewhere."),
     Tag("Webhooks", "What happens, told to other servers."),
+    Tag("Audit", "What happened, and whether it was altered."),
     Tag("Streams", "How all of it changes, live."),
     Tag("Operations", "Whether it runs, and how it fares."),
 )
-PARTS: Final = (sessions, offerings, bookings, holds, rooms, streaming, access, webhooks)
+PARTS: Final = (sessions, offerings, bookings, holds, rooms, streaming, access, webhooks, audit)
 ROUTES: Final = [route for part in PARTS for route in part.ROUTES]
 for _route in ROUTES:
     _route.operation_class = Described

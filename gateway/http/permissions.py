@@ -51,8 +51,9 @@ may do without a key.
 _OF_ROUTES: Final = """\
 A permission lets somebody ask. What is asked about may be somebody else's all the same: a booking takes its management
 token or `bookings.manage`, a hold and a ticket the session that they belong to. And what is done for a visitor takes
-the visitor's session, beside the key of the server that acts for them. `/metrics` is for programs on the same machine,
-unless it was set otherwise.
+the visitor's session, beside the key of the server that acts for them. An audit names the people whom bookings are for
+to whoever has `bookings.read`, which quotas take at all; `access` takes `keys.manage`, and webhooks `webhooks.manage`,
+there as elsewhere. `/metrics` is for programs on the same machine, unless it was set otherwise.
 """
 
 

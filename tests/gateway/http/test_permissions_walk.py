@@ -31,6 +31,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "permissions.md"
 OTHER = "elsewhere"
 STREAM = "/v1/{org}/events"
 NAMES = {
+    "{actor}": "catalog",
     "{id}": "another",
     "{slug}": "another",
     "{hold}": f"studio-north.{TOMORROW}.h-none",
