@@ -20,7 +20,7 @@ WITHIN_MS_MAX: Final = 30_000
 REQUESTS_AT_ONCE_MAX: Final = 2_048
 """Under way in one process. Beyond it they are answered *busy* at once."""
 
-TURN_REQUESTS: Final = 24
+TURN_REQUESTS: Final = 32
 """Of many that come at once, so many begin before what they ask for is sent (`gateway.turns`)."""
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255

@@ -25,6 +25,7 @@ from gateway.operations import holds as holding
 from gateway.operations import tickets
 from gateway.operations.wishes import Wanted
 from gateway.problems import problem_from
+from gateway.turns import Turns
 from gateway.writing import JSON, write, write_problem
 
 _CREATED: Final = 201
@@ -84,6 +85,7 @@ class Prompt:
     def __init__(self, app: App, front: Front) -> None:
         self._app: Final = app
         self._front: Final = front
+        self._turns: Final = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _found(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -97,6 +99,7 @@ class Prompt:
         if wanted is None:
             await self._app(scope, _behind(pieces, receive), send)
             return
+        await self._turns.begin()
         scope["path_template"] = route.template
         scope.setdefault("state", {})
         try:
