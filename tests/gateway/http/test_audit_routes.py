@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from hashlib import sha256, shake_256
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -16,9 +15,7 @@ from events.facts import REDACTED
 from gateway import auditing
 from gateway.auditing import SECRET
 from gateway.operations import audit
-from gateway.operations import draws as drawing
 from tests.support.gateway import Gate, in_virtual_time, open_gateway, refused, told
-from tidegate.verify_draw import verify_draw
 
 __all__ = ["in_virtual_time"]
 
@@ -60,10 +57,6 @@ async def audited(gate: Gate, path: str, as_: str = "", **query: Any) -> dict[st
     return found
 
 
-def names(steps: list[dict[str, Any]]) -> list[str]:
-    return [step["fact"] for step in steps]
-
-
 class TestABooking:
     async def test_all_of_its_history_is_told_in_order(self) -> None:
         """What happened, where it stands in the log, when, who asked, and how the booking stood then."""
@@ -71,14 +64,13 @@ class TestABooking:
             made = await a_life(gate)
             found = await audited(gate, f"bookings/{made['booking']}", headers={"Tidegate-Position": made["seen"]})
             steps = [step for step in found["history"] if step["fact"].startswith("Booking")]
-            assert names(steps) == ["BookingMade.1", "BookingMoved.1", "BookingCancelled.1"]
+            assert [step["fact"] for step in steps] == ["BookingMade.1", "BookingMoved.1", "BookingCancelled.1"]
             assert [step["status"] for step in steps] == ["confirmed", "confirmed", "cancelled"]
             assert [step["by"].partition(":")[0] for step in steps] == ["session", "session", "key"]
             assert steps[2]["by"] == "key:owner" and steps[2]["says"]["reason"] == "Ann is ill"
             assert steps[2]["position"] == made["seen"]
-            assert [step["sequence"] for step in found["history"]] == sorted(
-                step["sequence"] for step in found["history"]
-            )
+            sequences = [step["sequence"] for step in found["history"]]
+            assert sequences == sorted(sequences)
             assert found["booking"]["status"] == "cancelled" and found["booking"]["version"] == 1
             assert found["booking"]["booker"] == ANN and found["at"] is None
             shown = await gate.get(f"/v1/demo/bookings/{made['booking']}", as_=gate.owner)
@@ -363,81 +355,6 @@ class TestAProof:
             assert not found["holds"] and found["broken"]["code"] == code
 
 
-class TestADraw:
-    SECRET = "the secret of this draw, long enough"
-
-    async def drawn(self, gate: Gate, visitors: int = 12) -> dict[str, str]:
-        """A draw of so many; the tokens of the visitors, by their tickets."""
-        wanted = {
-            "capacity": 3, "shards": 2, "draw": True, "lanes": [{"id": "vip", "codes": ["GOLD"]}],
-            "commitment": sha256(self.SECRET.encode()).hexdigest(),
-        }  # fmt: skip
-        put = await gate.put("/v1/demo/rooms/sale", wanted, as_=gate.owner)
-        assert put.status_code == 200, told(put)
-        await gate.post("/v1/demo/rooms/sale/start", as_=gate.owner)
-        tickets = {}
-        for number in range(visitors):
-            session = await gate.session()
-            body = {"lane": "vip", "code": "GOLD"} if number % 3 == 0 else {}
-            joined = await gate.post("/v1/demo/rooms/sale/tickets", body, as_=session)
-            assert joined.status_code == 201, told(joined)
-            tickets[joined.json()["ticket"]] = session
-        await asyncio.sleep(1)
-        made = await gate.post("/v1/demo/rooms/sale/draw", {"secret": self.SECRET, "beacon": "4 8"}, as_=gate.owner)
-        assert made.status_code == 200, told(made)
-        await gate.told()
-        return tickets
-
-    async def test_every_place_follows_from_what_is_told(self) -> None:
-        """Worked out by whoever has the answer and two hash functions, as it says itself."""
-        async with open_gateway() as gate:
-            tickets = await self.drawn(gate)
-            proof = await audited(gate, "rooms/sale/draw", await gate.key("viewer"))
-            assert sha256(proof["secret"].encode()).hexdigest() == proof["commitment"]
-            assert proof["committed"] < proof["begun"] < proof["joined"][0]["sequence"]
-            assert proof["joined"][-1]["sequence"] <= proof["through"] < proof["sequence"]
-            lines = ["tidegate draw 1", proof["secret"], proof["beacon"], *proof["heads"]]
-            assert sha256("\n".join(lines).encode()).hexdigest() == proof["seed"]
-            places = dict(_places(proof))
-            report = await verify_draw(gate.house.log, "demo", "sale")
-            assert report.sound and places == {lane: list(of) for lane, of in report.places.items()}
-            assert {lane: len(of) for lane, of in places.items()} == proof["counts"] == {"": 8, "vip": 4}
-            assert {f"sale.{one}" for of in places.values() for one in of} == set(tickets)
-            for place, ticket in enumerate(places[""]):
-                shown = await gate.get(f"/v1/demo/rooms/sale/tickets/sale.{ticket}", as_=gate.owner)
-                assert shown.json()["place"] == place, told(shown)
-            for shard, head in enumerate(proof["heads"]):
-                chain = await audited(gate, f"actors/line.sale.{shard}/proof")
-                assert chain["holds"] and chain["through"]["hash"] == head
-
-    async def test_who_comes_later_changes_nothing_of_it(self) -> None:
-        """It is told as it was made."""
-        async with open_gateway() as gate:
-            await self.drawn(gate)
-            before = await audited(gate, "rooms/sale/draw")
-            await gate.post("/v1/demo/rooms/sale/open", as_=gate.owner)
-            await gate.post("/v1/demo/rooms/sale/tickets", {}, as_=await gate.session())
-            await asyncio.sleep(5)
-            await gate.told()
-            assert await audited(gate, "rooms/sale/draw") == before
-
-    async def test_without_a_draw_there_is_nothing_to_tell(self) -> None:
-        """Nor of a room that there is not."""
-        async with open_gateway() as gate:
-            for room, code in (("launch", "unknown_draw"), ("none", "unknown_room"), ("NONE", "unknown_room")):
-                answer = await gate.get(f"/v1/demo/audit/rooms/{room}/draw", as_=gate.owner)
-                assert refused(answer) == (404, code)
-
-    @pytest.mark.parametrize("limit", ["DRAW_COMMITS_MAX", "DRAW_BYTES_MAX"])
-    async def test_one_that_is_too_long_is_refused(self, limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is whole or not told at all."""
-        async with open_gateway() as gate:
-            await self.drawn(gate, visitors=2)
-            monkeypatch.setattr(drawing, limit, 1)
-            answer = await gate.get("/v1/demo/audit/rooms/sale/draw", as_=gate.owner)
-            assert refused(answer) == (422, "draw_too_long")
-
-
 async def test_a_log_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asked is told in time."""
     async with open_gateway() as gate:
@@ -450,19 +367,6 @@ async def test_a_log_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.M
             "/v1/demo/audit/actors/catalog", as_=gate.owner, headers={"Tidegate-Timeout-Ms": "1000"}
         )
         assert refused(answer) == (504, "deadline_passed")
-
-
-def _places(proof: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    for lane in {run["lane"] for run in proof["joined"]}:
-        joined = [
-            f"{run['shard']}.{run['first'] + number}"
-            for run in proof["joined"]
-            if run["lane"] == lane
-            for number in range(run["count"])
-        ]
-        stream = shake_256(bytes.fromhex(proof["seed"]) + lane.encode()).digest(8 * len(joined))
-        drawn = [int.from_bytes(stream[8 * one : 8 * one + 8], "big") for one in range(len(joined))]
-        yield lane, [joined[one] for one in sorted(range(len(joined)), key=lambda one: (drawn[one], one))]
 
 
 def _alter(gate: Gate, actor: str, place: int, body: bytes) -> None:
