@@ -51,6 +51,11 @@ def test_the_tree_keeps_every_contract(tree: Path) -> None:
         ("tidegate/planted.py", "import litestar", "The web is known to the gateway only"),
         ("actors/planted.py", "import jwt", "Passes are signed and checked in the gateway only"),
         ("tidegate/planted.py", "from cryptography import x509", "Passes are signed and checked in the gateway only"),
+        (
+            "tidegate/cli/booking/planted.py",
+            "def late():\n    import tidegate.cli.room",
+            "Booking commands do not know those of rooms",
+        ),
         ("actors/planted.py", "import asyncio", "Deciders are pure"),
         ("actors/planted.py", "from actors.runtime import limits", "Deciders are pure"),
     ],

@@ -92,10 +92,10 @@ class Shown:
     def ticket_for(self, room: str, now: Instant) -> str:
         """The ticket that it was given for, if it opens the room."""
         from gateway.passes import verify_pass
-        from tidegate.cli.room.passing import public_keys
+        from tidegate.key_folder import public_keys
 
-        keys = public_keys(self._call, None, now)
-        return verify_pass(self._token, keys, org=self._call.settings.org, room=room, at=now).id
+        settings = self._call.settings
+        return verify_pass(self._token, public_keys(settings, now), org=settings.org, room=room, at=now).id
 
 
 class Wanted:

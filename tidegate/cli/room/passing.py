@@ -14,10 +14,7 @@ from tidegate.cli.room.common import KeyOption, TicketArgument
 from tidegate.cli.shared import Invocation
 
 if TYPE_CHECKING:
-    from gateway.keys import Keys, PublicKeys
-
-KEYS = "keys"
-"""The folder of signing keys, in the data directory."""
+    from gateway.keys import PublicKeys
 
 
 async def claim(call: Invocation, ticket: TicketArgument, key: KeyOption) -> None:
@@ -117,7 +114,7 @@ def check(
     key: Annotated[str | None, typer.Option("--key", help="Whose it should be, too.")] = None,
     jwks: Annotated[
         Path | None,
-        typer.Option("--jwks", metavar="FILE", help="The public keys; those of the data directory if none."),
+        typer.Option("--jwks", metavar="FILE", help="The public keys; those of the installation if none."),
     ] = None,
 ) -> None:
     """Check a pass as any server can: with the public keys alone, and nothing running.
@@ -135,7 +132,7 @@ def check(
         token = sys.stdin.read()
     session = None if key is None else session_of(key)
     found = verify_pass(
-        token.strip(), public_keys(call, jwks, now), org=call.settings.org, room=room, session=session, at=now
+        token.strip(), _public_keys(call, jwks, now), org=call.settings.org, room=room, session=session, at=now
     )
     left_s = max(0, found.expires_at - now) // 1_000
     data = {
@@ -152,8 +149,9 @@ def show(call: Invocation) -> None:
     For example: tidegate room keys show
     """
     from events.clock import system_clock
+    from tidegate.key_folder import signing_keys
 
-    jwks = _keys(call).jwks(system_clock())
+    jwks = signing_keys(call.settings).jwks(system_clock())
     if call.json or not call.out.is_terminal:
         call.answer(jwks)
     else:
@@ -166,8 +164,9 @@ def rotate(call: Invocation) -> None:
     For example: tidegate room keys rotate
     """
     from events.clock import iso, system_clock
+    from tidegate.key_folder import signing_keys
 
-    key = _keys(call).rotate(system_clock())
+    key = signing_keys(call.settings).rotate(system_clock())
     data = {"kid": key.kid, "signs_from": iso(key.signs_from)}
     done(call, data, f"signs from {iso(key.signs_from)}", key=key.kid)
 
@@ -176,8 +175,9 @@ def print_pass(call: Invocation, org: str, seat: dict[str, Any], now: int) -> No
     """The pass, signed: the last line is nothing but the token, so that it can be copied, or read by `tail -1`."""
     from events.clock import iso
     from gateway.passes import pass_of_seat
+    from tidegate.key_folder import signing_keys
 
-    token = pass_of_seat(org, seat, _keys(call), now)
+    token = pass_of_seat(org, seat, signing_keys(call.settings), now)
     data = {
         "event": "pass", "ticket": seat["ticket"], "room": seat["room"], "session": seat["session"],
         "until": iso(seat["until"]), "until_max": iso(seat["until_max"]), "pass": token,
@@ -188,20 +188,12 @@ def print_pass(call: Invocation, org: str, seat: dict[str, Any], now: int) -> No
         call.out.print(token, markup=False, soft_wrap=True)
 
 
-def _keys(call: Invocation) -> Keys:
-    from gateway.keys import Keys
-
-    return Keys.open(call.settings.data_dir / KEYS)
-
-
-def public_keys(call: Invocation, jwks: Path | None, now: int) -> PublicKeys:
+def _public_keys(call: Invocation, jwks: Path | None, now: int) -> PublicKeys:
     from gateway.keys import BadJwks, PublicKeys
+    from tidegate.key_folder import public_keys
 
     if jwks is None:
-        folder = call.settings.data_dir / KEYS
-        if not folder.is_dir():  # looking makes no keys
-            raise BadJwks(f"there are no keys in {folder}: name them with --jwks, or the folder with --data-dir")
-        return _keys(call).public(now)
+        return public_keys(call.settings, now)
     try:
         return PublicKeys.from_jwks(json.loads(jwks.read_text("utf-8")))
     except (OSError, ValueError) as error:

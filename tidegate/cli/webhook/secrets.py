@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tidegate.cli.booking.common import done
 from tidegate.cli.room.common import span_from
-from tidegate.cli.room.passing import KEYS
 from tidegate.cli.shared import Invocation
 from tidegate.cli.webhook.common import EndpointArgument, endpoint_of, of_webhooks
 
@@ -18,15 +17,16 @@ async def secret(call: Invocation, endpoint: EndpointArgument) -> None:
 
     For example: tidegate webhook secret shop
 
-    Any library of Standard Webhooks takes it as it is. It is worked out from the installation's own secret, in the data
-    directory's folder of keys; so it can be printed where that is, and nowhere else.
+    Any library of Standard Webhooks takes it as it is. It is worked out from the installation's own secret, in its
+    folder of keys (gateway.keys_dir); so it can be printed where that is, and nowhere else.
     """
     from gateway.webhooks.signing import key_of, shown
     from tidegate.asking import opened
+    from tidegate.key_folder import installation_secret
 
     async with opened(call.settings) as asking:
         found = await endpoint_of(asking, endpoint)
-    installation = _installation(call)
+    installation = installation_secret(call.settings)
     keys = {number: shown(key_of(installation, call.settings.org, endpoint, number)) for number in found["generations"]}
     newest = found["generations"][0]
     if call.json:
@@ -55,13 +55,3 @@ async def rotate(
         answer = await of_webhooks(asking, RotateSecret(endpoint, seconds))
     told = f"{endpoint} has a new secret" + (f"; the old one signs for {overlap} more" if seconds else "")
     done(call, {**answer.reply, "sequence": answer.sequence}, told, secret=f"tidegate webhook secret {endpoint}")
-
-
-def _installation(call: Invocation) -> Any:
-    from gateway.keys import BadKeyFolder
-    from gateway.secret import FILE, Secret
-
-    folder = call.settings.data_dir / KEYS
-    if not (folder / FILE).exists():  # looking makes none: whoever delivers would have another
-        raise BadKeyFolder(f"there is no secret in {folder}: name the folder with --data-dir")
-    return Secret.open(folder)
