@@ -66,6 +66,8 @@ ANSWERS_KEPT_MAX: Final = 20_000
 
 SESSION_LIFE_S: Final = 30 * 86_400
 TOKEN_CHARACTERS_MAX: Final = 8_192
+VISITORS_KEPT_MAX: Final = 10_000
+"""Visitors whose tokens a process has checked and keeps in mind."""
 KEY_SET_FRESH_S: Final = 300.0
 """An issuer's keys are fetched anew when they are older. So long at most is a key still taken that it has withdrawn."""
 KEY_SET_KEPT_S: Final = 3_600.0

@@ -11,6 +11,8 @@ be answered as nobody.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
@@ -19,7 +21,7 @@ from events.clock import Clock
 from events.permissions import permitted
 from gateway.identity.callers import Caller, nobody, unauthenticated
 from gateway.identity.sessions import PREFIX, Session, Sessions
-from gateway.limits import TOKEN_CHARACTERS_MAX
+from gateway.limits import TOKEN_CHARACTERS_MAX, VISITORS_KEPT_MAX
 from gateway.problems import Problem
 
 COOKIE: Final = "tidegate_session"
@@ -35,6 +37,11 @@ class Shown(msgspec.Struct, frozen=True):
     cookie: str = ""
 
 
+class _Visitor(msgspec.Struct, frozen=True):
+    session: Session
+    caller: Caller
+
+
 class Register(Protocol):
     """Knows the callers whom an organisation has named."""
 
@@ -46,6 +53,8 @@ class Bearers:
         self._sessions: Final = sessions
         self._register: Final = register
         self._clock: Final = clock
+        self._visitor: Final[Callable[[str], _Visitor | None]] = lru_cache(VISITORS_KEPT_MAX)(self._read)
+        """Whose token that is. A visitor asks for several things, and their token is checked for the first one."""
 
     async def caller(self, org: str, shown: Shown) -> Caller:
         bearer, beside = shown.bearer, shown.session
@@ -55,29 +64,30 @@ class Bearers:
             if bearer and beside:
                 raise unauthenticated("two sessions were shown: show one", "bad_token")
             token = bearer or beside or shown.cookie
-            return self._visitor(self._session(org, token)) if token else nobody(org)
+            return self._session(org, token).caller if token else nobody(org)
         caller = await self._register.caller(org, bearer)
         if not beside:
             return caller
-        session = self._session(org, beside)
-        key = self._sessions.visitor_key(org, session.id)
-        return msgspec.structs.replace(caller, session=session.id, key=key)
+        visitor = self._session(org, beside).caller
+        return msgspec.structs.replace(caller, session=visitor.session, key=visitor.key)
 
-    def _session(self, org: str, token: str) -> Session:
+    def _session(self, org: str, token: str) -> _Visitor:
+        visitor = self._visitor(token)
+        if visitor is None:
+            raise unauthenticated("this is no session of ours", "bad_token")
+        if visitor.session.expires_at <= self._clock():
+            raise unauthenticated("the session has ended: begin another one", "token_expired")
+        if visitor.session.org != org:
+            raise Problem("foreign_organisation", "the session is one of another organisation")
+        return visitor
+
+    def _read(self, token: str) -> _Visitor | None:
         session = self._sessions.read(token)
         if session is None:
-            raise unauthenticated("this is no session of ours", "bad_token")
-        if session.expires_at <= self._clock():
-            raise unauthenticated("the session has ended: begin another one", "token_expired")
-        if session.org != org:
-            raise Problem("foreign_organisation", "the session is one of another organisation")
-        return session
-
-    def _visitor(self, session: Session) -> Caller:
-        return Caller(
-            session.org, "session", f"session:{session.id}", permitted("session"), session.id,
-            self._sessions.visitor_key(session.org, session.id),
-        )  # fmt: skip
+            return None
+        key = self._sessions.visitor_key(session.org, session.id)
+        by = f"session:{session.id}"
+        return _Visitor(session, Caller(session.org, "session", by, permitted("session"), session.id, key))
 
 
 def bearer_of(authorization: str) -> str:
