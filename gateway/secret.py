@@ -29,7 +29,6 @@ from gateway.keys import BadKeyFolder
 
 FILE: Final = "secret"
 SECRET_BYTES: Final = 32
-DERIVED_BYTES: Final = 32
 
 _HEAD: Final = b"tidegate-secret-1\n"
 _CONTENT: Final = re.compile(rb"\Atidegate-secret-1\n([A-Za-z0-9+/]{43}=)\n\Z")

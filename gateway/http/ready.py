@@ -96,7 +96,3 @@ class _Keeping:
         self._kept[self._key] = _Answer(until, self._scope["path_template"], self._headers, body)
         if len(self._kept) > ANSWERS_KEPT_MAX:
             del self._kept[next(iter(self._kept))]
-
-
-def _is_personal(scope: Scope) -> bool:
-    return any(name in _PERSONAL for name, _ in scope["headers"])

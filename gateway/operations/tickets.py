@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +20,6 @@ from projections.standing import TicketState
 
 _NOT_THE_ROOMS: Final = frozenset({"not_in", "not_called", "unknown_ticket"})
 """What a room says of a ticket that is still its line's business."""
-TicketName: TypeAlias = Annotated[str, Meta(examples=["launch.0.17"])]
 
 
 class JoinWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

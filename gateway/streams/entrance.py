@@ -39,7 +39,6 @@ from gateway.streams.topics import STATUS, Topic, topic_of
 
 log = structlog.get_logger(__name__)
 
-PROTOCOL: Final = "tidegate.v1"
 BEARER: Final = "bearer."
 JITTER_MS: Final = 5_000
 """Whoever is sent away comes back spread over this."""

@@ -36,7 +36,6 @@ BAD_UTF8: Final = 1007
 POLICY: Final = 1008
 TOO_BIG: Final = 1009
 OUR_FAULT: Final = 1011
-TRY_AGAIN_LATER: Final = 1013
 
 _FINAL: Final = 0x80
 _RESERVED: Final = 0x70
