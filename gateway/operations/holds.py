@@ -6,6 +6,7 @@ A hold's name says which days it lies on, `studio.2026-12-07.h-…`, and behind 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -65,10 +66,16 @@ async def place(call: Call, wanted: Wanted) -> HoldPlaced:
 
 
 async def keep(call: Call, hold: str) -> HoldKept:
-    """The heartbeat. It writes nothing."""
+    """The heartbeat. It writes nothing. All of the hold's days are asked at the same time, and all are heard before one
+    is told as refusing: the first in the hold's own order, whichever came first."""
     session = call.caller.needs_session()
     id, actors = parts_of(call.org, hold)
-    until = [(await call.hear(actor, KeepHold(id, session))).reply["expires_at"] for actor in actors]
+    heard = await asyncio.gather(*(call.hear(actor, KeepHold(id, session)) for actor in actors), return_exceptions=True)
+    until = []
+    for one in heard:
+        if isinstance(one, BaseException):
+            raise one
+        until.append(one.reply["expires_at"])
     return HoldKept(hold, iso(min(until)))
 
 
