@@ -34,7 +34,9 @@ FAILING_MAX_MS: Final = 3 * 86_400_000
 DEAD_IN_A_ROW_MAX: Final = 100
 """Or one of which so many happenings have been given up, with no success between them."""
 
-# Reading ahead
+# Reading ahead. An endpoint follows the log by itself, once for each of the `SOURCES`: fine for tens of endpoints in an
+# installation, of which nothing but `ENDPOINTS_MAX` of an organisation bounds the number. For hundreds, one reading
+# would have to serve all of an organisation's.
 OPEN_MAX: Final = LATE_MAX
 """Happenings that are read and not done. The others wait in the log."""
 READY_MAX: Final = 32
