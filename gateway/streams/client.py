@@ -26,7 +26,17 @@ from gateway.streams.limits import (
     UNSENT_BYTES_MAX,
 )
 from gateway.streams.live import Live, Step
-from gateway.streams.messages import NO_ID, SAID, CallFor, Subscribe, Sync, Unsubscribe, problem_told, written
+from gateway.streams.messages import (
+    NO_ID,
+    SAID,
+    Begun,
+    CallFor,
+    Subscribe,
+    Sync,
+    Unsubscribe,
+    problem_told,
+    written,
+)
 
 if TYPE_CHECKING:
     from gateway.identity.callers import Caller
@@ -118,7 +128,7 @@ class Client:
 
     # Its topics
 
-    def begins(self, live: Live, kind: str, id: bytes, rest: bytes) -> None:
+    def begins(self, live: Live, kind: Begun, id: bytes, rest: bytes) -> None:
         self.say(b'{"type":"%b","id":%b,%b}' % (kind.encode(), id, rest))
 
     def hears(self, live: Live, frames: bytes, steps: Sequence[Step]) -> None:

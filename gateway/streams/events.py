@@ -18,7 +18,7 @@ from gateway.problems import Problem
 from gateway.streams.hub import Hub
 from gateway.streams.limits import TOPICS_PER_EVENTS_MAX, UNSENT_BYTES_MAX
 from gateway.streams.live import Live, Step
-from gateway.streams.messages import NO_ID, problem_told
+from gateway.streams.messages import NO_ID, Begun, problem_told
 from gateway.streams.topics import STATUS, Topic, topic_of
 
 COMMENT_EVERY_S: Final = 15.0
@@ -84,7 +84,7 @@ class Events:
 
     # A follower
 
-    def begins(self, live: Live, kind: str, id: bytes, rest: bytes) -> None:
+    def begins(self, live: Live, kind: Begun, id: bytes, rest: bytes) -> None:
         self._at[live.topic.name] = live.position if kind == "resumed" else live.base
         self._say(kind, b'{"type":"%b",%b}' % (kind.encode(), rest))
 

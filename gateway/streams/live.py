@@ -24,6 +24,7 @@ import msgspec
 from gateway.problems import Problem
 from gateway.streams.frames import text_frame
 from gateway.streams.limits import BEHIND_SNAPSHOT_MAX, CATCH_UP_S, STEPS_KEPT_MAX
+from gateway.streams.messages import Begun
 from gateway.streams.topics import Topic
 from projections.folding import position
 
@@ -42,7 +43,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class Follower(Protocol):
     """Somebody who follows topics. Its methods must not raise, and must not follow or leave anything."""
 
-    def begins(self, live: Live, kind: str, id: bytes, rest: bytes) -> None:
+    def begins(self, live: Live, kind: Begun, id: bytes, rest: bytes) -> None:
         """What stands at the beginning: `rest` are the members of the message behind its type and its id."""
 
     def hears(self, live: Live, frames: bytes, steps: Sequence[Step]) -> None:
@@ -165,7 +166,7 @@ class Live:
         one = _Waiting(follower, id, None, why)
         self._tell(one, "reset" if why else "snapshot", self.base, rest + b',"state":' + self._snapshot)
 
-    def _tell(self, one: _Waiting, kind: str, at: int, rest: bytes) -> None:
+    def _tell(self, one: _Waiting, kind: Begun, at: int, rest: bytes) -> None:
         where = position(self._hub.epoch, at).encode()
         about = b'"topic":"%b","position":"%b"' % (self.topic.name.encode(), where)
         one.follower.begins(self, kind, one.id, about + rest)

@@ -27,7 +27,7 @@ the same id stands behind them, when everything through its position has been to
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -38,6 +38,10 @@ from gateway.streams.limits import TOPICS_PER_SOCKET_MAX
 Id: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 TopicName: TypeAlias = Annotated[str, Meta(max_length=200)]
 Where: TypeAlias = Annotated[str, Meta(max_length=40)]
+Begun: TypeAlias = Literal["snapshot", "resumed", "reset"]
+"""By what a topic is begun."""
+ToldKind: TypeAlias = Literal["hello", Begun, "delta", "unsubscribed", "result", "synced", "error", "goaway"]
+"""All that we say. Clients' types name the same, and a test compares them."""
 
 
 class Said(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
@@ -78,7 +82,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 NO_ID: Final = b"null"
 
 
-def written(kind: str, id: bytes, **members: Any) -> bytes:
+def written(kind: ToldKind, id: bytes, **members: Any) -> bytes:
     """A message for one client."""
     rest = _ENCODER.encode(members)[1:-1]
     return b'{"type":"%b","id":%b%b%b}' % (kind.encode(), id, b"," if rest else b"", rest)

@@ -5,7 +5,8 @@
  */
 
 /**
- * @import { BlockState, BookingRow, DayState, HoldsState, MonthState, RoomState, Run, TicketState } from "./wire.js"
+ * @import { BlockState, BookingRow, DayState, HoldsState, MonthState, RoomState, Run, StatusState } from "./wire.js"
+ * @import { DayChanged, Delta, HoldsChanged, MonthChanged, RoomChanged, TicketState } from "./wire.js"
  */
 
 const SLOTS = 96;
@@ -71,7 +72,7 @@ export function does(topic, mine, before, after) {
  * @returns {any}
  */
 export function after(topic, state, delta) {
-  switch (`${kindOf(topic)} ${delta.delta}`) {
+  switch (/** @type {`${string} ${Delta["delta"]}`} */ (`${kindOf(topic)} ${delta.delta}`)) {
     case "day day":
       return dayAfter(state, delta);
     case "day units":
@@ -94,6 +95,8 @@ export function after(topic, state, delta) {
       return rowOf(delta.rows, topic.slice("booking/".length));
     case "bookings bookings":
       return state; // too many to be one state: each delta has the rows that changed
+    case "status status":
+      return /** @type {StatusState} */ ({ state: delta.state });
     default:
       throw new StartOver(`${topic} has no delta ${delta.delta}`);
   }
@@ -101,7 +104,7 @@ export function after(topic, state, delta) {
 
 /**
  * @param {DayState} day
- * @param {any} delta
+ * @param {DayChanged} delta
  * @returns {DayState}
  */
 function dayAfter(day, delta) {
@@ -127,7 +130,7 @@ function dayResized(day, capacity) {
 
 /**
  * @param {HoldsState} holds
- * @param {any} delta
+ * @param {HoldsChanged} delta
  * @returns {HoldsState}
  */
 function holdsAfter(holds, delta) {
@@ -136,7 +139,7 @@ function holdsAfter(holds, delta) {
 
 /**
  * @param {MonthState} month
- * @param {any} delta
+ * @param {MonthChanged} delta
  * @returns {MonthState}
  */
 function monthAfter(month, delta) {
@@ -160,7 +163,7 @@ function monthResized(month, capacity, name) {
 
 /**
  * @param {RoomState} room
- * @param {any} delta
+ * @param {RoomChanged} delta
  * @returns {RoomState}
  */
 function roomAfter(room, delta) {

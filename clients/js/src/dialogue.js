@@ -15,13 +15,16 @@
 import { after, does, StartOver } from "./deltas.js";
 import { Problem, problemTold } from "./problem.js";
 
+/** @import { SaidKind, ToldKind } from "./wire.js" */
+
 const UNDER_WAY_MAX = 12;
 const RETRY_MS = 200;
 const AWAY_MS = 1_000;
 const AWAY_MS_MAX = 30_000;
 
 /**
- * @typedef {{ type: string, id: number, [more: string]: any }} Message
+ * @typedef {{ type: SaidKind, id: number, [more: string]: any }} Message
+ * @typedef {{ type: ToldKind, [more: string]: any }} Told
  * @typedef {"snapshot" | "resumed" | "reset" | "delta" | "failed"} Why
  * @typedef {object} News what a topic's follower is told
  * @property {Why} why
@@ -122,6 +125,7 @@ export class Dialogue {
    */
   call(said, mayRepeat) {
     return new Promise((answered, refused) => {
+      /** @type {Message} */
       const message = { type: "call", id: this.#nextId(), ...said };
       this.#ask({ message, answered, refused, mayRepeat });
     });
@@ -134,6 +138,7 @@ export class Dialogue {
    */
   sync(position = "") {
     return new Promise((answered, refused) => {
+      /** @type {Message} */
       const message = { type: "sync", id: this.#nextId(), position };
       this.#ask({ message, answered, refused, mayRepeat: () => true });
     });
@@ -177,7 +182,7 @@ export class Dialogue {
     return [0, Math.min(AWAY_MS_MAX, AWAY_MS * 2 ** this.#failures++)];
   }
 
-  /** @param {any} said */
+  /** @param {Told} said */
   hear(said) {
     this.#failures = 0;
     switch (said.type) {

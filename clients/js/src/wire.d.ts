@@ -81,6 +81,97 @@ export interface BookingRow {
   sequence: number;
   [more: string]: any;
 }
+/** `late` while nobody tells the gateway what happens. */
+export interface StatusState {
+  state: "ok" | "late";
+}
+
+// What is said over a socket
+
+/** By a client, each message with its `type`. */
+export type SaidKind = "subscribe" | "unsubscribe" | "call" | "sync";
+/** By the gateway. */
+export type ToldKind =
+  "hello" | "snapshot" | "resumed" | "reset" | "delta" | "unsubscribed" | "result" | "synced" | "error" | "goaway";
+
+// What changes of topics
+
+export interface DayChanged {
+  delta: "day";
+  capacity: number;
+  busy_set: Bits;
+  busy_cleared: Bits;
+  blocked_set: Bits;
+  blocked_cleared: Bits;
+  taken: Run[];
+}
+export interface UnitsChanged {
+  delta: "units";
+  capacity: number;
+}
+export interface HoldsChanged {
+  delta: "holds";
+  held_set: Bits;
+  held_cleared: Bits;
+  held: Run[];
+}
+export interface DayBusy {
+  date: string;
+  busy_set: Bits;
+  busy_cleared: Bits;
+}
+export interface MonthChanged {
+  delta: "month";
+  capacity: number;
+  days: DayBusy[];
+}
+export interface LaneNow {
+  lane: string;
+  called_through: number;
+  waiting: number;
+}
+/** What is not said is as before. */
+export interface RoomChanged {
+  delta: "room";
+  phase?: Phase;
+  about?: RoomAbout;
+  seed?: string;
+  lanes?: LaneNow[];
+  blocks?: [block: number, waiting: number][];
+  added?: [block: number, lane: string][];
+}
+export interface BlockChanged {
+  delta: "block";
+  waiting: string;
+}
+export interface TicketChanged {
+  delta: "ticket";
+  state: TicketStanding;
+  until?: number | null;
+}
+export interface NumbersChanged {
+  delta: "numbers";
+  numbers: Record<string, any>;
+}
+export interface BookingsChanged {
+  delta: "bookings";
+  rows: BookingRow[];
+}
+export interface StatusChanged {
+  delta: "status";
+  state: StatusState["state"];
+}
+export type Delta =
+  | DayChanged
+  | UnitsChanged
+  | HoldsChanged
+  | MonthChanged
+  | RoomChanged
+  | BlockChanged
+  | TicketChanged
+  | NumbersChanged
+  | BookingsChanged
+  | StatusChanged;
 
 // What is asked for, and answered
 
