@@ -23,7 +23,7 @@ Visibility: TypeAlias = Literal["local", "open", "off"]
 
 ALONE: Final = "alone"
 """In the state of an application that has a port of its own."""
-PLAIN: Final = "text/plain; charset=utf-8"
+PLAIN: Final = "text/plain"
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
