@@ -62,7 +62,9 @@ class Living:
             await asyncio.sleep(0.5)
             due = {line: due.get(line, 0.0) for line in self._here}
             for line in [line for line, at in due.items() if at <= loop.time()]:
-                due[line] = loop.time() + self._every_s[line]
+                if (every_s := self._every_s.get(line)) is None:
+                    continue  # its last stream has left while others were told
+                due[line] = loop.time() + every_s
                 await self._tell(line)
 
     async def _tell(self, line: str) -> None:
