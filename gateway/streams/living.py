@@ -8,7 +8,7 @@ within the room's longest absence stands where they stood.
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 from pyroaring import BitMap
@@ -24,6 +24,10 @@ log = structlog.get_logger(__name__)
 EVERY_S: Final = 10.0
 """Rooms that miss people sooner are told oftener: each at a third of its own patience, but not below a second."""
 WITHIN_MS: Final = 5_000
+LOOK_EVERY_S: Final = 0.5
+TOLD_AT_ONCE_MAX: Final = 1_024
+"""Lines that have not answered yet. It is more than the lines of a host that is away, for most; who has waited longest
+goes first."""
 
 
 class Living:
@@ -32,6 +36,7 @@ class Living:
         self._here: Final[dict[str, dict[int, int]]] = {}
         """By line: the numbers of its tickets, each with how many streams it has."""
         self._every_s: Final[dict[str, float]] = {}
+        self._being_told: Final[set[str]] = set()
 
     def come(self, org: str, ticket: Ticket, every_s: float) -> None:
         line = line_actor(org, ticket.room, ticket.shard)
@@ -54,18 +59,20 @@ class Living:
     def __len__(self) -> int:
         return sum(map(len, self._here.values()))
 
-    async def run(self) -> NoReturn:
-        """Tell the lines, for ever."""
+    async def run(self) -> None:
+        """Tell the lines, for ever, each at its own pace: who does not answer keeps nobody else waiting."""
         loop = asyncio.get_running_loop()
         due: dict[str, float] = {}
-        while True:
-            await asyncio.sleep(0.5)
-            due = {line: due.get(line, 0.0) for line in self._here}
-            for line in [line for line, at in due.items() if at <= loop.time()]:
-                if (every_s := self._every_s.get(line)) is None:
-                    continue  # its last stream has left while others were told
-                due[line] = loop.time() + every_s
-                await self._tell(line)
+        async with asyncio.TaskGroup() as telling:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                due = {line: due.get(line, 0.0) for line in self._here}
+                now = loop.time()
+                ready = sorted((at, line) for line, at in due.items() if at <= now and line not in self._being_told)
+                for _, line in ready[: TOLD_AT_ONCE_MAX - len(self._being_told)]:
+                    due[line] = now + self._every_s[line]
+                    self._being_told.add(line)
+                    telling.create_task(self._tell(line))
 
     async def _tell(self, line: str) -> None:
         numbers = spelled(BitMap(self._here.get(line, {})))
@@ -73,3 +80,5 @@ class Living:
             await self._sender.send(line, Present(numbers), by="gateway", within_ms=WITHIN_MS)
         except UnknownOutcome:
             log.warning("line_not_told", line=line)  # the next one says it again
+        finally:
+            self._being_told.discard(line)

@@ -6,12 +6,16 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, Final, cast
+
+import pytest
 
 from actors.runtime.sender import Sender
 from events.errors import UnknownOutcome
 from events.waiting.sessions import Ticket, ticket_of
-from gateway.streams.living import EVERY_S, Living
+from gateway.streams import living
+from gateway.streams.living import EVERY_S, LOOK_EVERY_S, WITHIN_MS, Living
 from tests.support.gateway import in_virtual_time
 
 __all__ = ["in_virtual_time"]
@@ -71,3 +75,41 @@ async def test_a_line_whose_last_stream_leaves_while_others_are_told_is_passed_o
         lines.told.clear()
         await asyncio.sleep(EVERY_S)
         assert set(lines.told) == {"demo.line.launch.0", "demo.line.launch.2"}
+
+
+async def test_lines_that_do_not_answer_keep_nobody_waiting() -> None:
+    """However many of them: the others are told as often as ever."""
+    lines = Lines()
+    async with running(lines) as here:
+        for shard in range(64):
+            here.come(ORG, ticket("sick", shard), EVERY_S)
+        here.come(ORG, ticket("launch", 0), EVERY_S)
+        await asyncio.sleep(100)
+        told = lines.told["demo.line.launch.0"]
+        assert len(told) > 8
+        assert max(after - before for before, after in pairwise(told)) < EVERY_S + 2 * LOOK_EVERY_S
+
+
+async def test_a_line_is_not_told_again_while_it_is_being_told() -> None:
+    """An impatient room whose host does not answer has one message under way, and not one a second."""
+    lines = Lines()
+    async with running(lines) as here:
+        here.come(ORG, ticket("sick", 0), 1.0)
+        await asyncio.sleep(60)
+        told = lines.told["demo.line.sick.0"]
+        assert len(told) > 10
+        assert min(after - before for before, after in pairwise(told)) >= WITHIN_MS / 1_000
+        assert lines.most_at_once == 1
+
+
+async def test_no_more_lines_are_told_at_once_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all of them come to it, whoever has waited longest first."""
+    monkeypatch.setattr(living, "TOLD_AT_ONCE_MAX", 4)
+    lines = Lines()
+    async with running(lines) as here:
+        for shard in range(12):
+            here.come(ORG, ticket("sick", shard), EVERY_S)
+        await asyncio.sleep(60)
+        assert lines.most_at_once == 4
+        assert {len(told) for told in lines.told.values()} <= {3, 4}
+        assert len(lines.told) == 12
