@@ -142,6 +142,7 @@ class Client:
 
     def fails(self, live: Live, id: bytes, problem: Problem) -> None:
         self.topics.pop(live.topic.name, None)
+        self._entrance.not_here(self, live.topic.name)
         self.say(problem_told(id, problem, live.topic.name))
 
     def _fall_behind(self, live: Live) -> None:

@@ -80,7 +80,7 @@ class Entrance:
         self._clients.discard(client)
         for name, live in client.topics.items():
             live.leave(client)
-            self._not_here(client, name)
+            self.not_here(client, name)
         client.topics.clear()
 
     def jitter_ms(self) -> int:
@@ -154,7 +154,7 @@ class Entrance:
         live = client.topics.pop(said.topic, None)
         if live is not None:
             live.leave(client)
-            self._not_here(client, said.topic)
+            self.not_here(client, said.topic)
         client.say(written("unsubscribed", b"%d" % said.id, topic=said.topic))
 
     async def _is_here(self, client: Client, topic: Topic) -> None:
@@ -171,10 +171,12 @@ class Entrance:
         except Problem:
             return  # somebody else's, or over: it can be looked at all the same
         if client.topics.get(topic.name) is not None and client in self._clients:
+            self.not_here(client, topic.name)  # who follows it twice is there once
             client.keeps(topic.name, ticket)
             self._living.come(client.caller.org, ticket, door.beat_s)
 
-    def _not_here(self, client: Client, name: str) -> None:
+    def not_here(self, client: Client, name: str) -> None:
+        """It is not by this stream any more that the ticket's holder is there, if it was."""
         ticket = client.lets_go(name)
         if ticket is not None:
             self._living.go(client.caller.org, ticket)

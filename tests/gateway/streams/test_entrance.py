@@ -1,0 +1,116 @@
+"""What a client follows at a socket, and whom it keeps alive by that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.problems import Problem
+from gateway.streams.client import Client
+from gateway.streams.entrance import Entrance
+from gateway.streams.living import Living
+from gateway.streams.messages import Subscribe, Unsubscribe
+from tests.support.gateway import ORG, Gate, in_virtual_time, open_gateway, told
+
+__all__ = ["in_virtual_time"]
+
+
+class Wire:
+    """A socket that keeps what it is given to send."""
+
+    unsent = 0
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def send(self, frame: bytes) -> None:
+        self.said.append(msgspec.json.decode(frame[frame.index(b"{") :]))
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError((code, reason))
+
+
+class Visit:
+    """A client at a socket of a gateway, without the wire."""
+
+    def __init__(self, entrance: Entrance, client: Client) -> None:
+        self.wire = Wire()
+        self.client = client
+        self.entrance = entrance
+        client.opened(self.wire)  # type: ignore[arg-type]  # as much of a socket as a client uses
+
+    async def subscribe(self, *topics: str, id: int = 1) -> list[str]:
+        """The codes of the problems that it is told."""
+        before = len(self.wire.said)
+        await self.entrance.subscribe(self.client, Subscribe(id=id, topics=topics))
+        return [said["problem"]["code"] for said in self.wire.said[before:] if said["type"] == "problem"]
+
+
+class Doorway:
+    """Sockets of a gateway, and who is there by them."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.living = Living(gate.edge.sender)
+        self.entrance = Entrance(gate.front, gate.edge.hub, self.living)
+        self._gate = gate
+
+    async def visit(self, token: str = "", address: str = "") -> Visit:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        caller = await self._gate.front.caller("CONNECT", ORG, headers)
+        return Visit(self.entrance, Client(self.entrance, caller, address))
+
+
+async def joined(gate: Gate) -> tuple[str, str]:
+    """A visitor's token, and their ticket."""
+    visitor = await gate.session()
+    answer = await gate.post(f"/v1/{ORG}/rooms/launch/tickets", {}, as_=visitor)
+    assert answer.status_code == 201, told(answer)
+    await gate.told()
+    return visitor, answer.json()["ticket"]
+
+
+async def test_whoever_follows_their_ticket_twice_is_there_once() -> None:
+    """And not any more when they have gone."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        doorway = Doorway(gate)
+        visit = await doorway.visit(visitor)
+        for id in (1, 2, 3):
+            assert await visit.subscribe(f"ticket/{ticket}", id=id) == []
+        assert len(doorway.living) == 1
+        visit.client.closed()
+        assert len(doorway.living) == 0
+
+
+async def test_whoever_does_not_follow_their_ticket_any_more_is_not_there_by_that() -> None:
+    """Nor by the same stream of another visit, and they may come again."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        doorway = Doorway(gate)
+        first, second = await doorway.visit(visitor), await doorway.visit(visitor)
+        for visit in (first, second, second):
+            await visit.subscribe(f"ticket/{ticket}")
+        second.entrance.unsubscribe(second.client, Unsubscribe(id=2, topic=f"ticket/{ticket}"))
+        assert len(doorway.living) == 1
+        first.client.closed()
+        assert len(doorway.living) == 0
+        await second.subscribe(f"ticket/{ticket}")
+        assert len(doorway.living) == 1
+        second.client.closed()
+        assert len(doorway.living) == 0
+
+
+async def test_whoever_is_told_that_their_ticket_cannot_be_followed_any_more_is_not_there_by_that() -> None:
+    """They were told so, and follow it again when they can."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        doorway = Doorway(gate)
+        visit = await doorway.visit(visitor)
+        await visit.subscribe(f"ticket/{ticket}")
+        live = visit.client.topics[f"ticket/{ticket}"]
+        live.leave(visit.client)
+        visit.client.fails(live, b"null", Problem("not_answered", "nobody answers", "busy"))
+        assert len(doorway.living) == 0
+        visit.client.closed()
+        assert len(doorway.living) == 0
