@@ -39,17 +39,26 @@ class AtHand(Generic[K, V]):
         return await asyncio.shield(asking)
 
     async def _ask(self, key: K, at_least: int, ask: Callable[[], Awaitable[tuple[V, int]]]) -> tuple[V, int]:
+        fresh_until = asyncio.get_running_loop().time() + self._fresh_s
         try:
             answer, sequence = await ask()
-        except BaseException:
-            self._asking.pop((key, at_least), None)
-            raise
-        if self._asking.pop((key, at_least), None) is not None:  # else it was said to be out of date meanwhile
+        finally:
+            wanted = self._asking.get((key, at_least)) is asyncio.current_task()
+            if wanted:  # else it was said to be out of date meanwhile, and somebody else may ask anew
+                del self._asking[key, at_least]
+        if wanted:
             self._kept.pop(key, None)
-            self._kept[key] = (asyncio.get_running_loop().time() + self._fresh_s, sequence, answer)
-            if len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
+            self._kept[key] = (fresh_until, sequence, answer)
+            self._tidy()
         return answer, sequence
+
+    def _tidy(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if self._kept[oldest][0] > now and len(self._kept) <= self._most:
+                return
+            del self._kept[oldest]
 
     def forget(self, key: K) -> None:
         """What is known of it, and what is being asked, is out of date."""

@@ -21,8 +21,12 @@ from gateway.problems import key_reused
 
 
 def sealed_id(caller: Caller, key: str, *asked: bytes) -> str:
-    known_as = digest((caller.org.encode(), caller.by.encode(), key.encode()))[:ID_DIGITS]
-    return f"{known_as}{SEAL}{digest(asked)[:SEAL_DIGITS]}"
+    """For whom it is asked is a part of the request: a server's key for one visitor is none for another. And of those
+    who say nothing of themselves nobody knows which is which: theirs are the same only if the whole request is."""
+    seal = digest((caller.session.encode(), *asked))[:SEAL_DIGITS]
+    whose = seal if caller.standing == "anonymous" else ""
+    known_as = digest((caller.org.encode(), caller.by.encode(), whose.encode(), key.encode()))[:ID_DIGITS]
+    return f"{known_as}{SEAL}{seal}"
 
 
 def digest(parts: Sequence[bytes]) -> str:

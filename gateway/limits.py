@@ -66,6 +66,7 @@ ANSWERS_KEPT_MAX: Final = 20_000
 
 SESSION_LIFE_S: Final = 30 * 86_400
 TOKEN_CHARACTERS_MAX: Final = 8_192
+SESSION_TOKEN_CHARACTERS_MAX: Final = 256
 VISITORS_KEPT_MAX: Final = 10_000
 """Visitors whose tokens a process has checked and keeps in mind."""
 KEY_SET_FRESH_S: Final = 300.0

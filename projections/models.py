@@ -23,7 +23,7 @@ from projections.catalog import Catalogs, part_of
 from projections.folding import position, sequence_at
 from projections.limits import AT_LEAST_WAIT_MS
 from projections.offering import check, check_series, day_slots, month
-from projections.projector import Projector, Told
+from projections.projector import Behind, Projector, Told
 from projections.questions import (
     AccessAnswer,
     AccessOf,
@@ -81,6 +81,8 @@ class ReadModels:
     async def answer(self, asked: Question) -> Any:
         """The answer, from a state that is not older than asked for; `Unanswered`, or what the calendar says of a bad
         date or zone."""
+        if not await self.projector.there_is(asked.at_least):
+            raise Behind(f"asked for sequence {asked.at_least}, which nobody has written")
         await self.projector.reached(asked.at_least, AT_LEAST_WAIT_MS)
         if (why := self.projector.broken.get(asked.org)) is not None:
             raise Unanswered("not_folded", why, "ours")

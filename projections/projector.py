@@ -52,7 +52,10 @@ class Projector:
         self._stand: Final[dict[str, int]] = dict.fromkeys((one.name for one in projections), 0)
         self._last: Recorded | None = None
         self._saved = 0
-        self._waiting: Final[list[tuple[int, asyncio.Future[None]]]] = []
+        self._waiting: Final[dict[asyncio.Future[None], int]] = {}
+        self._head = 0
+        """So far the log is known to go."""
+        self._looking: asyncio.Future[None] | None = None
         self.broken: Final[dict[str, str]] = {}
         """The organisations of which something could not be folded, and what."""
         self.identity = ""
@@ -125,17 +128,34 @@ class Projector:
         if self.sequence >= sequence:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((sequence, waiter))
+        self._waiting[waiter] = sequence
         try:
             async with asyncio.timeout(within_ms / 1000):
                 await waiter
         except TimeoutError:
             raise Behind(f"asked for sequence {sequence}, come as far as {self.sequence}") from None
         finally:
-            self._waiting.remove((sequence, waiter))
+            del self._waiting[waiter]
+
+    async def there_is(self, sequence: int) -> bool:
+        """Whether the log goes as far. Whoever asks for what nobody has written need not be waited with: they made it
+        up, and could keep everybody busy by it."""
+        for _ in range(2):  # a look that was under way may have been too early for this one, but not the next
+            if sequence <= max(self._head, self.sequence):
+                return True
+            if self._looking is None:
+                self._looking = asyncio.ensure_future(self._look())
+            await asyncio.shield(self._looking)
+        return sequence <= self._head
+
+    async def _look(self) -> None:
+        try:
+            self._head = max(self._head, (await self._events.head()).last)
+        finally:
+            self._looking = None
 
     def _wake(self) -> None:
-        for sequence, waiter in self._waiting:
+        for waiter, sequence in self._waiting.items():
             if sequence <= self.sequence and not waiter.done():
                 waiter.set_result(None)
 

@@ -10,10 +10,10 @@ traceparent                                the client's trace (W3C), which goes 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.params import PathParameter
@@ -44,6 +44,7 @@ UNLIMITED: Final = Rates()
 PEERS: Final = Addresses()
 _POSITION: Final = re.compile(r"([0-9a-f]{12}):(\d{1,15})", re.ASCII)
 _KEY: Final = b"idempotency-key"
+_DIGITS_MAX: Final = 9
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -84,7 +85,10 @@ class Front:
         return await self.asked(scope, org, request.route_handler.opt[NEEDS], await request.body() if keyed else b"")
 
     async def asked(self, scope: Scope, org: str, needed: Permission, body: bytes) -> Call:
-        """The same, of a request that has been read; its route is in `path_template`."""
+        """The same, of a request that has been read; its route is in `path_template`. To find out who asks is a part of
+        what it may take."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         method: str = scope["method"]
         caller = await self.caller(method, org, headers)
@@ -105,7 +109,7 @@ class Front:
         return Call(
             self.edge,
             caller,
-            _within_ms(headers.get("tidegate-timeout-ms", "")),
+            _within_ms(headers.get("tidegate-timeout-ms", "")) - int((loop.time() - began) * 1_000),
             at_least=self.seen(headers.get(POSITION, "")),
             id=id,
             shown_pass=shown_pass or cookie_of(headers.get("cookie", ""), PASS_COOKIE),
@@ -127,7 +131,7 @@ class Front:
         """A browser sends cookies whatever page makes it ask; and it says which page that was."""
         origin = headers.get("origin", "")
         if origin:
-            if urlsplit(origin).netloc != headers.get("host", "") and origin not in self._origins:
+            if origin.partition("://")[2] != headers.get("host", "") and origin not in self._origins:
                 raise Problem("bad_origin", f"pages of {origin[:200]!r} may not ask this with a visitor's cookie")
         elif headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             raise Problem("bad_origin", "pages of other sites may not ask this with a visitor's cookie")
@@ -147,9 +151,10 @@ class Front:
 def _within_ms(text: str) -> int:
     if not text:
         return WITHIN_MS
-    if not (text.isascii() and text.isdigit() and WITHIN_MS_MIN <= int(text[:9]) <= WITHIN_MS_MAX):
+    within_ms = int(text) if len(text) <= _DIGITS_MAX and text.isascii() and text.isdigit() else 0
+    if not WITHIN_MS_MIN <= within_ms <= WITHIN_MS_MAX:
         raise Problem("bad_header", f"Tidegate-Timeout-Ms is between {WITHIN_MS_MIN} and {WITHIN_MS_MAX}")
-    return int(text)
+    return within_ms
 
 
 async def called(request: AnyRequest, org: str) -> Call:

@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from gateway.calls import Call
 from gateway.http import bookings, holds, rooms
 from gateway.http.front import NEEDS, POSITION, Front
+from gateway.http.rooms import ROOM_CHARACTERS_MAX
 from gateway.limiting.guard import App, Event, Receive, Scope, Send
 from gateway.limits import BODY_BYTES_MAX
 from gateway.operations import bookings as booking
@@ -72,9 +73,9 @@ _BY_LAST: Final = {
 def _found(scope: Scope) -> tuple[_Route, str, str] | None:
     """The route of a path, its organisation and its room."""
     match scope["path"].split("/"):
-        case ["", "v1", org, last] if last in _BY_LAST:
+        case ["", "v1", org, last] if org and last in _BY_LAST:
             return _BY_LAST[last], org, ""
-        case ["", "v1", org, "rooms", room, "tickets"]:
+        case ["", "v1", org, "rooms", room, "tickets"] if org and 0 < len(room) <= ROOM_CHARACTERS_MAX:
             return _JOIN, org, room
     return None
 

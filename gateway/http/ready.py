@@ -28,6 +28,8 @@ _PERSONAL: Final = frozenset(
     }
 )  # fmt: skip
 _OK: Final = 200
+QUERY_BYTES_MAX: Final = 256
+"""Whoever asks for more than that asks for something else than everybody."""
 
 
 _Key: TypeAlias = tuple[bytes, bytes]
@@ -51,6 +53,7 @@ class Ready:
         if (
             scope["type"] != "http"
             or scope["method"] != "GET"
+            or len(scope["query_string"]) > QUERY_BYTES_MAX
             or any(name in _PERSONAL for name, _ in scope["headers"])
         ):
             await self._app(scope, receive, send)
@@ -91,8 +94,8 @@ class _Keeping:
         await self._send(event)
 
     def _store(self, body: bytes) -> None:
-        until = asyncio.get_running_loop().time() + READY_FRESH_S
+        now = asyncio.get_running_loop().time()
         self._kept.pop(self._key, None)
-        self._kept[self._key] = _Answer(until, self._scope["path_template"], self._headers, body)
-        if len(self._kept) > ANSWERS_KEPT_MAX:
-            del self._kept[next(iter(self._kept))]
+        self._kept[self._key] = _Answer(now + READY_FRESH_S, self._scope["path_template"], self._headers, body)
+        while self._kept[oldest := next(iter(self._kept))].until <= now or len(self._kept) > ANSWERS_KEPT_MAX:
+            del self._kept[oldest]

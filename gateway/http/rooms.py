@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Response, get, post, put
 from litestar.params import JSONBody, PathParameter
@@ -15,7 +15,8 @@ from gateway.operations.tickets import Alive, Joined, JoinWanted, Over, Seat, Ti
 from projections.numbers import RoomNumbers
 from projections.questions import RoomLine
 
-RoomName: TypeAlias = Annotated[str, PathParameter(description="launch", max_length=64)]
+ROOM_CHARACTERS_MAX: Final = 64
+RoomName: TypeAlias = Annotated[str, PathParameter(description="launch", max_length=ROOM_CHARACTERS_MAX)]
 Ticket: TypeAlias = Annotated[str, PathParameter(description="As it was given out: launch.0.17", max_length=100)]
 
 

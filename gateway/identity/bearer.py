@@ -21,7 +21,7 @@ from events.clock import Clock
 from events.permissions import permitted
 from gateway.identity.callers import Caller, nobody, unauthenticated
 from gateway.identity.sessions import PREFIX, Session, Sessions
-from gateway.limits import TOKEN_CHARACTERS_MAX, VISITORS_KEPT_MAX
+from gateway.limits import SESSION_TOKEN_CHARACTERS_MAX, TOKEN_CHARACTERS_MAX, VISITORS_KEPT_MAX
 from gateway.problems import Problem
 
 COOKIE: Final = "tidegate_session"
@@ -53,7 +53,7 @@ class Bearers:
         self._sessions: Final = sessions
         self._register: Final = register
         self._clock: Final = clock
-        self._visitor: Final[Callable[[str], _Visitor | None]] = lru_cache(VISITORS_KEPT_MAX)(self._read)
+        self._visitor: Final[Callable[[str], _Visitor]] = lru_cache(VISITORS_KEPT_MAX)(self._read)
         """Whose token that is. A visitor asks for several things, and their token is checked for the first one."""
 
     async def caller(self, org: str, shown: Shown) -> Caller:
@@ -72,22 +72,26 @@ class Bearers:
         return msgspec.structs.replace(caller, session=visitor.session, key=visitor.key)
 
     def _session(self, org: str, token: str) -> _Visitor:
+        if len(token) > SESSION_TOKEN_CHARACTERS_MAX:
+            raise _not_ours()
         visitor = self._visitor(token)
-        if visitor is None:
-            raise unauthenticated("this is no session of ours", "bad_token")
         if visitor.session.expires_at <= self._clock():
             raise unauthenticated("the session has ended: begin another one", "token_expired")
         if visitor.session.org != org:
             raise Problem("foreign_organisation", "the session is one of another organisation")
         return visitor
 
-    def _read(self, token: str) -> _Visitor | None:
+    def _read(self, token: str) -> _Visitor:
         session = self._sessions.read(token)
         if session is None:
-            return None
+            raise _not_ours()  # and nothing is kept in mind of it
         key = self._sessions.visitor_key(session.org, session.id)
         by = f"session:{session.id}"
         return _Visitor(session, Caller(session.org, "session", by, permitted("session"), session.id, key))
+
+
+def _not_ours() -> Problem:
+    return unauthenticated("this is no session of ours", "bad_token")
 
 
 def bearer_of(authorization: str) -> str:

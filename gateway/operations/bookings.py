@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from actors.booking.asking import Parts, for_book, for_booking, for_move, id_for, minutes_of
+from actors.booking.asking import Parts, for_book, for_booking, for_move, id_for
 from actors.booking.changing import hashed, wrong_token
 from actors.booking.commands import Book, Cancel, Complete, Confirm, Decline, Miss, Move, ShowBooking
 from events.calendar.moments import local_iso, moment_of
@@ -163,13 +163,14 @@ async def no_show(call: Call, id: str) -> Changed:
 
 async def reschedule(call: Call, id: str, wanted: MoveWanted) -> Changed:
     seen = (await _owners(call, id)).wish
-    way, resource, catalog = await way_of(call, seen.event_type, seen.items[0].resource)
-    start = moment_of(wanted.start, zone(wanted.tz or resource.time_zone))
-    minutes = seen.minutes if wanted.duration is None else agreed(minutes_of(way, wanted.duration))
+    found = await way_of(call, seen.event_type, seen.items[0].resource, wanted.duration)
+    way = found.event_type
+    start = moment_of(wanted.start, zone(wanted.tz or found.resource.time_zone))
+    minutes = seen.minutes if wanted.duration is None else found.minutes
 
     def parts(now: Booking, token: str | None) -> Parts:
         wish = Wish(way.slug, start, minutes, now.wish.items, now.wish.admitted)
-        command = Move(id, wish, now.until, token, call.caller.session, catalog)
+        command = Move(id, wish, now.until, token, call.caller.session, found.catalog)
         return for_move(call.org, now, way, command)
 
     return await _change(call, id, wanted, parts)

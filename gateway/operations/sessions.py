@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_bytes
+
 import msgspec
 
 from events.clock import iso
@@ -21,7 +23,10 @@ class SessionBegun(msgspec.Struct, frozen=True):
 
 
 def begin(call: Call) -> SessionBegun:
-    sessions = call.edge.sessions
-    session = sessions.new(call.org, call.drawn("session", SESSION_BYTES), call.edge.clock())
+    """Another one each time for those who say nothing of themselves: by an idempotency key that two of them chose, one
+    would be the other. A server that asks again under its own key has the same one."""
+    sessions, nobody = call.edge.sessions, call.caller.standing == "anonymous"
+    drawn = token_bytes(SESSION_BYTES) if nobody else call.drawn("session", SESSION_BYTES)
+    session = sessions.new(call.org, drawn, call.edge.clock())
     visitor = session_of(sessions.visitor_key(call.org, session.id))
     return SessionBegun(session.id, visitor, sessions.token(session), iso(session.expires_at))

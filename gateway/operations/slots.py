@@ -6,10 +6,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from actors.booking.asking import minutes_of
 from events.calendar.moments import local_iso
 from events.calendar.zones import zone
-from gateway.calls import Call, agreed
+from gateway.calls import Call
 from gateway.operations.wishes import way_of
 from projections.questions import DaySlots, Month, Slot, State
 
@@ -34,8 +33,8 @@ async def day(
     """The starts of a local date, in order, as JSON. Everybody who asks the same within a moment is given the same."""
 
     async def ask(everybodys: Call) -> tuple[bytes, int]:
-        way, found, _ = await way_of(everybodys, event_type, resource)
-        clocks, minutes = zone(tz or found.time_zone), agreed(minutes_of(way, duration))
+        way = await way_of(everybodys, event_type, resource, duration)
+        clocks, minutes = zone(tz or way.resource.time_zone), way.minutes
         asked = DaySlots(
             org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks,
             units=units, session=session,
@@ -58,8 +57,8 @@ async def month(
     """Whether each date of a local month has a free start, as JSON."""
 
     async def ask(everybodys: Call) -> tuple[bytes, int]:
-        way, found, _ = await way_of(everybodys, event_type, resource)
-        clocks, minutes = zone(tz or found.time_zone), agreed(minutes_of(way, duration))
+        way = await way_of(everybodys, event_type, resource, duration)
+        clocks, minutes = zone(tz or way.resource.time_zone), way.minutes
         asked = Month(
             org=call.org, event_type=event_type, resource=resource, month=month, minutes=minutes, tz=clocks,
             units=units, session=session,

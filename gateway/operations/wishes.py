@@ -12,7 +12,7 @@ from actors.decider import Refusal
 from events.calendar.moments import moment_of
 from events.calendar.quantum import MINUTE_MS
 from events.calendar.zones import zone
-from events.catalog import EventType, Resource
+from events.catalog import Catalog, EventType, Resource
 from events.clock import Instant
 from events.day import Item, Wish
 from gateway.calls import Call, agreed
@@ -69,21 +69,36 @@ class Understood(msgspec.Struct, frozen=True):
 
 
 async def understood(call: Call, wanted: Wanted) -> Understood:
-    event_type, resource, catalog = await way_of(call, wanted.event_type, wanted.resource)
+    found = await way_of(call, wanted.event_type, wanted.resource, wanted.duration)
+    event_type, resource = found.event_type, found.resource
     tz = zone(wanted.tz or resource.time_zone)
-    minutes = agreed(minutes_of(event_type, wanted.duration))
     items = (Item(wanted.resource, wanted.units), *(Item(one.resource, one.units) for one in wanted.along))
     admitted = await ticket_for(call, event_type.room) if event_type.room else ""
-    wish = Wish(event_type.slug, moment_of(wanted.start, tz), minutes, items, admitted)
-    return Understood(event_type, resource, wish, tz, catalog)
+    wish = Wish(event_type.slug, moment_of(wanted.start, tz), found.minutes, items, admitted)
+    return Understood(event_type, resource, wish, tz, found.catalog)
 
 
-async def way_of(call: Call, event_type: str, resource: str) -> tuple[EventType, Resource, int]:
-    """Both, and where the catalog changed last; asked for anew before somebody is told that there is no such thing."""
-    catalog, sequence = await call.edge.catalogs.of(call)
-    found = bookable(catalog, event_type, resource)
+class Way(msgspec.Struct, frozen=True):
+    """How something is booked: the event type, of what, for how long. `catalog` is where that changed last."""
+
+    event_type: EventType
+    resource: Resource
+    minutes: int
+    catalog: int
+
+
+async def way_of(call: Call, event_type: str, resource: str, duration: int | None) -> Way:
+    """Asked for anew, and no older than the client has seen, before somebody is told that there is no such thing."""
+    found = _way(*await call.edge.catalogs.of(call), event_type, resource, duration)
     if isinstance(found, Refusal):
         call.edge.catalogs.forget(call.org)
-        catalog, sequence = await call.edge.catalogs.of(call)
-        found = agreed(bookable(catalog, event_type, resource))
-    return *found, sequence
+        found = agreed(_way(*await call.edge.catalogs.of(call, call.at_least), event_type, resource, duration))
+    return found
+
+
+def _way(catalog: Catalog, sequence: int, event_type: str, resource: str, duration: int | None) -> Way | Refusal:
+    found = bookable(catalog, event_type, resource)
+    if isinstance(found, Refusal):
+        return found
+    minutes = minutes_of(found[0], duration)
+    return minutes if isinstance(minutes, Refusal) else Way(*found, minutes, sequence)

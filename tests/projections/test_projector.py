@@ -110,7 +110,7 @@ async def test_an_answer_waits_for_what_the_asker_knows_of() -> None:
         await waiting
         with pytest.raises(Behind, match="come as far as 3"):
             await models.projector.reached(4, 1)
-        assert models.projector._waiting == []
+        assert models.projector._waiting == {}
 
 
 @pytest.mark.parametrize(

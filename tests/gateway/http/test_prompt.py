@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -81,16 +82,17 @@ async def test_the_same_answer_is_given_without_the_framework(path: str, body: A
         ("/v1/other/bookings", WISH, {}),
         ("/v1/De_MO!/bookings", WISH, {}),
         ("/v1/demo/rooms/nowhere/tickets", {}, {}),
-        ("/v1/demo/rooms/La unch/tickets", {}, {}),
+        ("/v1/demo/rooms/La_Unch/tickets", {}, {}),
     ],
 )
 async def test_the_same_problems_are_told(path: str, body: Any, headers: dict[str, str]) -> None:
     """With the same status, headers and words."""
     async with open_gateway() as gate:
-        served, alone, _ = clients(gate)
+        served, alone, counting = clients(gate)
         visitor, data = await gate.session(), msgspec.json.encode(body)
         one, other = [await send(client, path, data, visitor, **headers) for client in (served, alone)]
         assert one.status_code >= 400
+        assert counting.asked == 0
         same(one, other)
 
 
@@ -109,6 +111,10 @@ async def test_the_same_problems_are_told(path: str, body: Any, headers: dict[st
         (BOOKINGS, msgspec.json.encode(WISH | {"resource": "nowhere"}), {"Content-Type": ""}),
         (WITH_SLASH, msgspec.json.encode(WISH | {"resource": "nowhere"}), {}),
         ("/v1/demo/bookings/x/y", b"{}", {}),
+        ("/v1//bookings", msgspec.json.encode(WISH), {}),
+        ("/v1/demo/rooms/La unch/tickets", b"{}", {}),
+        (f"/v1/demo/rooms/{'l' * 65}/tickets", b"{}", {}),
+        (BOOKINGS, msgspec.json.encode(WISH | {"resource": "nowhere"}), {"Origin": "http://gate"}),
         ("/v1/demo/%62ookings", msgspec.json.encode(WISH | {"resource": "nowhere"}), {}),
         ("/v1/demo/rooms/launch/tickets/", b'{"lane":1}', {}),
     ],
@@ -121,3 +127,19 @@ async def test_what_is_unusual_is_the_frameworks(path: str, body: bytes, headers
         one, other = [await send(client, path, body, visitor, **headers) for client in (served, alone)]
         assert counting.asked == 1
         same(one, other)
+
+
+async def test_many_at_once_are_all_answered() -> None:
+    """In groups; and whoever hangs up in between takes nobody along."""
+    async with open_gateway() as gate:
+        served, _, _ = clients(gate)
+        visitors = [await gate.session() for _ in range(100)]
+        asked = [asyncio.ensure_future(send(served, TICKETS, b"{}", visitor)) for visitor in visitors]
+        await asyncio.sleep(0)
+        for one in asked[10:90:7]:
+            one.cancel()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        gone = [one for one in answers if isinstance(one, asyncio.CancelledError)]
+        places = [one.json()["ticket"] for one in answers if isinstance(one, httpx.Response)]
+        assert len(gone) == 12
+        assert len(set(places)) == len(places) == 88
