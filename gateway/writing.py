@@ -13,6 +13,8 @@ Header: TypeAlias = tuple[bytes, bytes]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
+TOLD_ONCE: Final[Header] = (b"cache-control", b"no-store")
+"""Beside something that opens: nobody on the way keeps it."""
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
 
 

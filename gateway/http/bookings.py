@@ -9,7 +9,7 @@ from litestar.enums import MediaType
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from events.day import Status
-from gateway.http.front import AnyRequest, Org, answered, called, needs
+from gateway.http.front import AnyRequest, Org, answered, called, needs, told_once
 from gateway.limits import PAGE_ROWS, PAGE_ROWS_MAX
 from gateway.operations import bookings, slots
 from gateway.operations.bookings import (
@@ -75,7 +75,7 @@ async def month(
 async def book(request: AnyRequest, org: Org, data: JSONBody[BookWanted]) -> Response[Booked]:
     """All that is asked for or nothing. `manage_token` is shown this once; it moves and cancels the booking."""
     call = await called(request, org)
-    return answered(call, await bookings.book(call, data), 201)
+    return told_once(answered(call, await bookings.book(call, data), 201))
 
 
 @get("/v1/{org:str}/bookings", opt=needs("bookings.read"), tags=["Bookings"], summary="Bookings, a page at a time")

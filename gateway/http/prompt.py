@@ -27,7 +27,7 @@ from gateway.operations import tickets
 from gateway.operations.wishes import Wanted
 from gateway.problems import problem_from
 from gateway.turns import Turns
-from gateway.writing import JSON, write, write_problem
+from gateway.writing import JSON, TOLD_ONCE, Header, write, write_problem
 
 _CREATED: Final = 201
 _OK: Final = 200
@@ -43,6 +43,7 @@ class _Route(NamedTuple):
     needs: Any
     wanted: msgspec.json.Decoder[Any]
     done: _Done
+    headers: tuple[Header, ...] = ()
 
 
 async def _join(call: Call, room: str, wanted: Any) -> tuple[tickets.Joined, int]:
@@ -58,15 +59,15 @@ async def _book(call: Call, _: str, wanted: Any) -> tuple[booking.Booked, int]:
     return await booking.book(call, wanted), _CREATED
 
 
-def _route(handler: HTTPRouteHandler, wanted: type, done: _Done) -> _Route:
+def _route(handler: HTTPRouteHandler, wanted: type, done: _Done, *headers: Header) -> _Route:
     (path,) = handler.paths
-    return _Route(path.replace(":str", ""), handler.opt[NEEDS], msgspec.json.Decoder(wanted), done)
+    return _Route(path.replace(":str", ""), handler.opt[NEEDS], msgspec.json.Decoder(wanted), done, headers)
 
 
 _JOIN: Final = _route(rooms.join, tickets.JoinWanted, _join)
 _BY_LAST: Final = {
     "holds": _route(holds.place, Wanted, _hold),
-    "bookings": _route(bookings.book, booking.BookWanted, _book),
+    "bookings": _route(bookings.book, booking.BookWanted, _book, TOLD_ONCE),
 }
 
 
@@ -109,7 +110,7 @@ class Prompt:
         except Exception as error:  # noqa: BLE001  # as the framework does: whoever asked is told, and our log of a bug
             await write_problem(send, problem_from(error))
             return
-        headers = [JSON]
+        headers = [JSON, *route.headers]
         if call.sequence:
             headers.append((POSITION.encode(), call.position.encode()))
         await write(send, status, headers, msgspec.json.encode(answer))

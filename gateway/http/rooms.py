@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from litestar import Response, get, post, put
 from litestar.params import JSONBody, PathParameter
 
-from gateway.http.front import AnyRequest, Front, Org, answered, called, needs
+from gateway.http.front import AnyRequest, Front, Org, answered, called, needs, told_once
 from gateway.operations import passing, rooms, tickets
 from gateway.operations.passing import PassGood
 from gateway.operations.rooms import Drawn, DrawWanted, RoomPut, RoomShown, RoomWanted, Stepped
@@ -117,7 +117,7 @@ async def heartbeat(request: AnyRequest, org: Org, room: RoomName, ticket: Ticke
     """Whoever is not heard of is passed over, and loses nothing before the room's longest absence. Whoever is in has
     their pass anew, good for longer. An open stream does this by itself."""
     call = await called(request, org)
-    return answered(call, await tickets.heartbeat(call, room, ticket))
+    return told_once(answered(call, await tickets.heartbeat(call, room, ticket)))
 
 
 @post(
@@ -127,7 +127,7 @@ async def heartbeat(request: AnyRequest, org: Org, room: RoomName, ticket: Ticke
 async def claim(request: AnyRequest, org: Org, room: RoomName, ticket: Ticket) -> Response[Seat]:
     """The pass of a ticket that was called; asked again, the same one."""
     call = await called(request, org)
-    return answered(call, await tickets.claim(call, room, ticket))
+    return told_once(answered(call, await tickets.claim(call, room, ticket)))
 
 
 @post(

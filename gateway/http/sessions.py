@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Response, post
 from litestar.datastructures import Cookie
 
-from gateway.http.front import AnyRequest, Org, called, needs
+from gateway.http.front import AnyRequest, Org, called, needs, told_once
 from gateway.identity.bearer import COOKIE
 from gateway.limits import SESSION_LIFE_S
 from gateway.operations import sessions
@@ -22,7 +22,7 @@ async def begin(request: AnyRequest, org: Org) -> Response[SessionBegun]:
         COOKIE, f"/v1/{org}", begun.token, max_age=SESSION_LIFE_S, httponly=True, samesite="lax",
         secure=request.url.scheme == "https",
     )  # fmt: skip
-    return Response(begun, status_code=201, cookies=[cookie])
+    return told_once(Response(begun, status_code=201, cookies=[cookie]))
 
 
 ROUTES = (begin,)

@@ -162,6 +162,23 @@ class TestRefused:
             assert int(full.headers["retry-after"]) * 1000 >= full.json()["retry_after_ms"] > 0
 
 
+class TestWhatOpens:
+    async def test_nobody_on_the_way_keeps_what_opens_something(self) -> None:
+        """A session, the token of a booking, a pass."""
+        async with open_gateway() as gate:
+            begun = await gate.post("/v1/demo/sessions")
+            visitor = begun.json()["token"]
+            booked = await gate.post(BOOKINGS, gate.wish(), as_=visitor)
+            joined = await gate.post("/v1/demo/rooms/launch/tickets", {}, as_=visitor)
+            ticket = f"/v1/demo/rooms/launch/tickets/{joined.json()['ticket']}"
+            await asyncio.sleep(2)
+            claimed = await gate.post(f"{ticket}/claim", as_=visitor)
+            assert claimed.json()["pass"], told(claimed)
+            beaten = await gate.post(f"{ticket}/heartbeat", as_=visitor)
+            for answer in (begun, booked, claimed, beaten):
+                assert answer.headers["cache-control"] == "no-store", told(answer)
+
+
 class TestTakingAway:
     async def test_a_resource_goes_with_the_second_request(self) -> None:
         """The first one is told when to come again; what is booked stands against it, and is named."""
