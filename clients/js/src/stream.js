@@ -81,7 +81,7 @@ export class Stream {
   connection = "idle";
   /** When it is tried again, while it is `waiting`; in milliseconds since 1970. */
   triesAt = 0;
-  /** Why it has failed for good. @type {Problem | null} */
+  /** Why nothing comes of it any more: it has failed for good, or was closed. @type {Problem | null} */
   problem = null;
 
   /** @param {Way} way */
@@ -126,6 +126,8 @@ export class Stream {
       this.#dialogue.leave(topic.name);
     },
     shows: (name) => this.#dialogue.shows(name),
+    problem: () => this.problem,
+    isClosed: () => this.connection === "closed",
     sync: (position) => this.sync(position),
   };
 
@@ -139,7 +141,7 @@ export class Stream {
    * @returns {Promise<{ answer: any, position: string | null }>}
    */
   async call(command, { args = {}, body, key = newKey(), pass, withinMs, patienceMs = PATIENCE_MS } = {}) {
-    if (this.connection === "closed") throw closed();
+    if (this.problem) throw this.problem;
     const until = Date.now() + patienceMs;
     /** @type {Record<string, any>} */
     const said = { command, args, key };
@@ -159,7 +161,7 @@ export class Stream {
    * @param {string} [position]
    */
   sync(position) {
-    if (this.connection === "closed") return Promise.reject(closed());
+    if (this.problem) return Promise.reject(this.problem);
     const told = this.#dialogue.sync(position);
     this.connect();
     return told;
@@ -200,14 +202,17 @@ export class Stream {
     this.#open();
   }
 
-  /** Nothing is followed any more, and what was asked for is not waited for. */
+  /** Nothing is followed any more, and nothing is waited for: whoever does is told so. */
   close() {
+    if (this.connection === "closed") return;
+    const problem = new Problem("closed", "the stream was closed");
     this.#drop();
     clearInterval(this.#looking);
     globalThis.removeEventListener?.("online", this.#online);
     for (const timer of this.#timers) clearTimeout(timer);
+    this.problem = problem;
     this.#become("closed");
-    this.#dialogue.giveUp(closed());
+    this.#dialogue.giveUp(problem);
   }
 
   #online = () => {
@@ -344,10 +349,6 @@ export class Stream {
     this.#timers.add(timer);
     /** @type {any} */ (timer).unref?.();
   }
-}
-
-function closed() {
-  return new Problem("closed", "the stream was closed");
 }
 
 function tooLate() {

@@ -18,6 +18,8 @@ const LINGER_MS = 1_000;
  * @property {(topic: Topic<any>) => void} follow
  * @property {(topic: Topic<any>) => void} leave
  * @property {(name: string) => { position: string, state: any, current: boolean } | null} shows
+ * @property {() => Problem | null} problem why nothing can be followed any more, where that is so
+ * @property {() => boolean} isClosed
  * @property {(position: string) => Promise<unknown>} sync
  */
 
@@ -40,8 +42,8 @@ export class Topic {
   #followed = false;
   /** @type {{ state: State, guesses: Guess<State>[], shown: State } | null} */
   #shown = null;
-  /** Why it cannot be followed, where it cannot. @type {Problem | null} */
-  problem = null;
+  /** Why it cannot be followed, where others can. @type {Problem | null} */
+  #problem = null;
 
   /**
    * @param {Wire} wire
@@ -52,6 +54,11 @@ export class Topic {
     this.#wire = wire;
     this.name = name;
     this.token = token;
+  }
+
+  /** Why it cannot be followed, where it cannot. */
+  get problem() {
+    return this.#wire.problem() ?? this.#problem;
   }
 
   /** Where it stands; null before it has begun. */
@@ -76,7 +83,8 @@ export class Topic {
   }
 
   /**
-   * Be told whenever something of it changes; what comes back ends that.
+   * Be told whenever something of it changes; what comes back ends that. Who comes when it cannot be followed is told
+   * so, a moment later.
    * @param {(news: News | null) => void} listener news are null when a guess has come or gone, or the connection
    * @returns {() => void}
    */
@@ -87,8 +95,14 @@ export class Topic {
     this.#listeners.add(told);
     if (!this.#followed) {
       this.#followed = true;
-      this.problem = null;
+      this.#problem = null;
       this.#wire.follow(this);
+    }
+    if (this.problem) {
+      queueMicrotask(() => {
+        const { problem } = this;
+        if (problem && this.#listeners.has(told)) told({ why: "failed", problem });
+      });
     }
     return () => {
       if (!this.#listeners.delete(told) || this.#listeners.size > 0) return;
@@ -108,13 +122,15 @@ export class Topic {
   }
 
   /**
-   * What is told of it, one after another, until the loop is left.
+   * What is told of it, one after another, until the loop is left or the stream is closed.
    * @param {AbortSignal} [signal]
    * @returns {AsyncGenerator<News, void, undefined>}
    */
   async *changes(signal) {
     /** @type {News[]} */
     const heard = [];
+    const over = this.#wire.problem();
+    if (over) throw over;
     /** @type {(() => void) | undefined} */
     let wake;
     const stop = this.subscribe((news) => {
@@ -129,6 +145,7 @@ export class Topic {
         const next = heard.shift();
         if (next?.why === "failed") throw next.problem;
         if (next) yield next;
+        else if (this.#wire.isClosed()) return;
         else await new Promise((resolve) => (wake = () => resolve(undefined)));
       }
     } finally {
@@ -170,7 +187,7 @@ export class Topic {
    * @param {News | null} news
    */
   tell(news) {
-    if (news?.why === "failed") this.problem = news.problem ?? null;
+    if (news?.why === "failed" && !this.#wire.problem()) this.#problem = news.problem ?? null;
     this.#dropReached();
     for (const listener of [...this.#listeners]) listener(news);
   }

@@ -138,18 +138,40 @@ test("whoever is somebody else now connects anew", () => {
   assert.deepEqual(sockets.last.protocols, ["tidegate.v1", "bearer.ts.demo.me"]);
 });
 
-test("whoever may not follow anything learns why over HTTP, and is not tried for ever", async () => {
+async function failed() {
   const refused = {
     status: 401,
     body: { code: "token_expired", detail: "the session has ended", fault: "caller", status: 401 },
   };
-  const { sockets, stream } = begun({ token: "ts.demo.old", fetch: fakeFetch([refused]) });
+  const { sockets, stream, tidegate } = begun({ token: "ts.demo.old", fetch: fakeFetch([refused]) });
   const topic = stream.topic(TOPIC);
   topic.subscribe(() => {});
   sockets.last.cut();
   mock.timers.tick(1_000);
   sockets.last.cut();
   for (let turns = 0; turns < 10; turns++) await turn();
+  return { sockets, stream, tidegate, topic };
+}
+
+/** What becomes of it, without anybody's clock going on: the problem's code, what it comes to, or "pending". */
+async function comesTo(promise) {
+  let came = "pending";
+  promise.then(
+    (value) => (came = value),
+    (problem) => (came = problem.code),
+  );
+  for (let turns = 0; turns < 10; turns++) await turn();
+  return came;
+}
+
+async function whysOf(changes) {
+  const whys = [];
+  for await (const { why } of changes) whys.push(why);
+  return whys;
+}
+
+test("whoever may not follow anything learns why over HTTP, and is not tried for ever", async () => {
+  const { sockets, stream, topic } = await failed();
   assert.deepEqual(
     [stream.connection, stream.problem.code, topic.problem.code],
     ["failed", "token_expired", "token_expired"],
@@ -245,4 +267,61 @@ test("a stream that was closed says so to whoever waits", async () => {
   stream.close();
   await assert.rejects(told, { code: "closed" });
   await assert.rejects(stream.call("join"), { code: "closed" });
+});
+
+test("topics of a stream that is closed tell so: who waits is refused, and what is gone through ends", async () => {
+  const { sockets, stream } = begun();
+  const [topic, other] = [stream.topic(TOPIC), stream.topic("room/launch")];
+  const waits = [whysOf(topic.changes()), other.ready(), stream.sync(at(9))];
+  sockets.open();
+  const [{ id }] = sockets.last.news();
+  sockets.last.hear(snapshot(id, TOPIC, 5, { state: "waiting", until: null }));
+  stream.close();
+  assert.deepEqual(await Promise.all(waits.map(comesTo)), [["snapshot"], "closed", "closed"]);
+  assert.deepEqual([topic.problem.code, topic.state.state, topic.current], ["closed", "waiting", false]);
+});
+
+test("on a stream that was closed nothing new is waited for", async () => {
+  const { sockets, stream, tidegate } = begun();
+  const view = tidegate.roomView("launch");
+  stream.close();
+  const topic = stream.topic(TOPIC);
+  const told = [];
+  topic.subscribe((news) => told.push(news.problem.code));
+  const waits = [topic.ready(), whysOf(topic.changes()), view.ready(), stream.sync(), stream.call("join")];
+  assert.deepEqual(await Promise.all(waits.map(comesTo)), Array(5).fill("closed"));
+  assert.deepEqual([told, sockets.all.length], [["closed"], 0]);
+});
+
+test("on a stream that has failed nothing new is waited for, and why is said", async () => {
+  const { stream, tidegate } = await failed();
+  const topic = stream.topic("room/launch");
+  const told = [];
+  topic.subscribe((news) => told.push(news.problem.code));
+  const view = tidegate.roomView("other");
+  const waits = [topic.ready(), whysOf(topic.changes()), view.ready(), stream.sync(), stream.call("join")];
+  assert.deepEqual(await Promise.all(waits.map(comesTo)), Array(5).fill("token_expired"));
+  assert.deepEqual(told, ["token_expired"]);
+});
+
+test("topics of a stream that had failed go on when somebody else asks", async () => {
+  const { sockets, tidegate, topic } = await failed();
+  tidegate.token = "ts.demo.new";
+  assert.equal(topic.problem, null);
+  const ready = topic.ready();
+  sockets.open();
+  const [{ id }] = sockets.last.news();
+  sockets.last.hear(snapshot(id, TOPIC, 5, { state: "waiting", until: null }));
+  assert.deepEqual(await comesTo(ready), { state: "waiting", until: null });
+});
+
+test("whoever comes to a topic that cannot be followed, while others still do, is told why", async () => {
+  const { sockets, stream } = begun();
+  const topic = stream.topic("room/nowhere");
+  topic.subscribe(() => {});
+  sockets.open();
+  const [{ id }] = sockets.last.news();
+  sockets.last.hear({ type: "error", id, code: "unknown_room", detail: "x", fault: "caller", status: 404 });
+  assert.equal(await comesTo(whysOf(topic.changes())), "unknown_room");
+  assert.equal(await comesTo(topic.ready()), "unknown_room");
 });
