@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from litestar import get
+from litestar.background_tasks import BackgroundTask
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
@@ -29,20 +30,28 @@ async def follow(
     `Last-Event-ID`, which browsers do by themselves, the id of the last event goes on from there."""
     call = await called(request, org)
     front: Front = request.app.state.front
-    events = Events(front.edge.hub, wanted(call, topic))
-    await events.start(org, last_id)
-    front.events.add(events)
+    topics = wanted(call, topic)
 
-    async def run() -> AsyncIterator[bytes]:
+    async def run() -> AsyncGenerator[bytes, None]:
+        events = Events(front.edge.hub, topics)
         try:
+            await events.start(org, last_id)
+            front.events.add(events)
+            yield b""
             async for said in events.run():
                 yield said
         finally:
             front.events.discard(events)
             events.stop()
 
+    async def end() -> None:
+        """Whoever has gone may not have read any of it."""
+        await stream.aclose()
+
+    stream = run()
+    await anext(stream)  # what cannot begin is told as a problem
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(run(), media_type="text/event-stream", headers=headers)
+    return Stream(stream, media_type="text/event-stream", headers=headers, background=BackgroundTask(end))
 
 
 ROUTES = (follow,)

@@ -37,6 +37,7 @@ from gateway.streams.messages import (
     problem_told,
     written,
 )
+from gateway.streams.topics import Topic
 
 if TYPE_CHECKING:
     from gateway.identity.callers import Caller
@@ -167,8 +168,9 @@ class Client:
     def lets_go(self, name: str) -> Ticket | None:
         return None if self._tickets is None else self._tickets.pop(name, None)
 
-    def has_room_for(self, more: int) -> bool:
-        return len(self.topics) + more <= TOPICS_PER_SOCKET_MAX
+    def needs_room_for(self, topics: Sequence[Topic]) -> None:
+        if len(self.topics) + sum(topic.name not in self.topics for topic in topics) > TOPICS_PER_SOCKET_MAX:
+            raise Problem("too_many_topics", "a socket follows no more topics than that: unsubscribe some")
 
     def _start(self, work: Any, id: int) -> None:
         if self._calls is None:

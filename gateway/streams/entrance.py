@@ -110,9 +110,14 @@ class Entrance:
             topics = [topic_of(name) for name in dict.fromkeys(names)]
             for topic in topics:
                 await self._may_follow(client.caller, topic, said.token)
-            if not client.has_room_for(sum(topic.name not in client.topics for topic in topics)):
-                raise Problem("too_many_topics", "a socket follows no more topics than that: unsubscribe some")
-            lives = [await self._follow(client, topic, id, since) for topic in topics]
+            client.needs_room_for(topics)
+            lives = [await self.hub.live(client.caller.org, topic) for topic in topics]
+            client.needs_room_for(topics)  # it may have asked for others meanwhile
+            for live in lives:  # all of them, or none: from here on nothing fails
+                _follow(client, live, id, since)
+            for topic in topics:
+                if topic.kind == "ticket" and client.caller.session:
+                    await self._is_here(client, topic)
         except Problem as problem:
             client.say(problem_told(id, problem))
             return
@@ -123,21 +128,6 @@ class Entrance:
             for live in lives:
                 await live.begun(client)
             self._sync(client, id, max(self.hub.through, *(live.position for live in lives)))
-
-    async def _follow(self, client: Client, topic: Topic, id: bytes, since: int | None) -> Live:
-        live = await self.hub.live(client.caller.org, topic)
-        if topic.name in client.topics:
-            live.leave(client)
-        client.topics[topic.name] = live
-        if topic.kind == STATUS:
-            since = None  # it is this gateway's own, and nobody has stood in it elsewhere
-        if since is not None and since < 0:
-            live.follow(client, id, None, "other_log")
-        else:
-            live.follow(client, id, since)
-        if topic.kind == "ticket" and client.caller.session:
-            await self._is_here(client, topic)
-        return live
 
     async def _may_follow(self, caller: Caller, topic: Topic, token: str) -> None:
         if topic.kind != "booking" or not token:
@@ -218,3 +208,16 @@ class Entrance:
 
     def _sync(self, client: Client, id: bytes, at: int) -> None:
         self.hub.when_through(at, lambda: client.say(written("synced", id, position=self.hub.spelled(max(at, 0)))))
+
+
+def _follow(client: Client, live: Live, id: bytes, since: int | None) -> None:
+    name = live.topic.name
+    if (before := client.topics.get(name)) is not None:
+        before.leave(client)
+    client.topics[name] = live
+    if live.topic.kind == STATUS:
+        since = None  # it is this gateway's own, and nobody has stood in it elsewhere
+    if since is not None and since < 0:
+        live.follow(client, id, None, "other_log")
+    else:
+        live.follow(client, id, since)

@@ -42,9 +42,10 @@ class Events:
         self.ended = False
 
     async def start(self, org: str, last_id: str) -> None:
+        """Follow all of them, or none."""
         since = _since(self._hub.epoch, last_id, len(self._topics))
-        for topic, at in zip(self._topics, since, strict=True):
-            live = await self._hub.live(org, topic)
+        lives = [await self._hub.live(org, topic) for topic in self._topics]
+        for topic, live, at in zip(self._topics, lives, since, strict=True):
             self._lives.append(live)
             if at is not None and at < 0:
                 live.follow(self, NO_ID, None, "other_log")

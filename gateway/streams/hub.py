@@ -124,6 +124,7 @@ class Hub:
             found = self._topics[org, topic.name] = Live(self, org, topic)
             for name in topic.sources:
                 self._source(org, name).lives[found] = None
+        found.idle_since = asyncio.get_running_loop().time()  # somebody is about to follow it
         for name in topic.sources:
             await self._listen(org, name)
         return found

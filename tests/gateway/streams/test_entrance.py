@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 
 from gateway.problems import Problem
 from gateway.streams.client import Client
 from gateway.streams.entrance import Entrance
+from gateway.streams.hub import Hub
+from gateway.streams.limits import TOPICS_PER_SOCKET_MAX
+from gateway.streams.live import Live
 from gateway.streams.living import Living
 from gateway.streams.messages import Subscribe, Unsubscribe
-from tests.support.gateway import ORG, Gate, in_virtual_time, open_gateway, told
+from gateway.streams.topics import Topic
+from tests.support.gateway import ORG, TOMORROW, Gate, in_virtual_time, open_gateway, told
 
 __all__ = ["in_virtual_time"]
 
@@ -44,7 +50,7 @@ class Visit:
         """The codes of the problems that it is told."""
         before = len(self.wire.said)
         await self.entrance.subscribe(self.client, Subscribe(id=id, topics=topics))
-        return [said["problem"]["code"] for said in self.wire.said[before:] if said["type"] == "problem"]
+        return [said["code"] for said in self.wire.said[before:] if said["type"] == "error"]
 
 
 class Doorway:
@@ -114,3 +120,30 @@ async def test_whoever_is_told_that_their_ticket_cannot_be_followed_any_more_is_
         assert len(doorway.living) == 0
         visit.client.closed()
         assert len(doorway.living) == 0
+
+
+async def test_of_topics_that_cannot_all_be_followed_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused changes nothing."""
+    async with open_gateway() as gate:
+        live = Hub.live
+
+        async def failing(hub: Hub, org: str, topic: Topic, *about: Any) -> Live:
+            if topic.kind == "day":
+                raise Problem("not_answered", "nothing can be followed at the moment", "busy")
+            return await live(hub, org, topic, *about)
+
+        monkeypatch.setattr(Hub, "live", failing)
+        visit = await Doorway(gate).visit()
+        assert await visit.subscribe("room/launch", f"day/studio-north/{TOMORROW}") == ["not_answered"]
+        assert visit.client.topics == {}
+        assert gate.edge.hub.subscriptions == 0
+
+
+async def test_topics_that_are_asked_for_at_once_are_no_more_than_one_after_another() -> None:
+    """Of a socket, each has its bound."""
+    async with open_gateway() as gate:
+        visit = await Doorway(gate).visit()
+        months = [[f"month/studio-north/{2026 + year}-{month:02}" for month in range(1, 13)] for year in range(1, 12)]
+        await asyncio.gather(*(visit.subscribe(*some, id=number) for number, some in enumerate(months)))
+        assert len(visit.client.topics) == TOPICS_PER_SOCKET_MAX // 12 * 12
+        visit.client.closed()
