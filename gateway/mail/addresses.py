@@ -1,8 +1,8 @@
 """Where a letter may go: to what is a mailbox of the internet, written plainly.
 
 Stricter than what an address may be, and than what a booking takes for one: no quotes, no comments, no lists, no
-mailboxes of this machine or of a bare number. So an address is one word, and nothing in it can be read as anything but
-the address. A domain in another script is written as the ASCII that stands for it.
+encoded words, no mailboxes of this machine or of a bare number. So an address is one word, and nothing in it can be
+read as anything but the address. A domain in another script is written as the ASCII that stands for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+(?=.*[A-Za-z]){_LABEL}", re.ASCII)
 def deliverable(text: str) -> str | None:
     """The address as it stands on an envelope; None when no letter can go there."""
     mailbox, at, domain = text.rpartition("@")
-    if not at or len(mailbox) > MAILBOX_CHARACTERS_MAX or _MAILBOX.fullmatch(mailbox) is None:
+    if not at or len(mailbox) > MAILBOX_CHARACTERS_MAX or "=?" in mailbox or _MAILBOX.fullmatch(mailbox) is None:
         return None
     if not domain.isascii():
         try:

@@ -18,6 +18,9 @@ forgotten.
 
 Whoever booked may have given the address of somebody else, who gets this letter. So of what they typed there is only a
 name to greet, and a reason, and only if neither has anything in it that a mail program would make a link of.
+
+Nor does anybody write headers: what stands in one is `one_line`, which leaves no encoded word (RFC 2047) in it. Of
+`=?utf-8?q?=0d=0aBcc=3A…?=` the library would make the line break that it stands for.
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ Form: TypeAlias = Literal["txt", "html"]
 
 _LEADS_SOMEWHERE: Final = re.compile(r"[/\\@<>。｡]|\.\S|\bwww\b", re.IGNORECASE)
 _LINES: Final = re.compile(r"\n{3,}")
+_ENCODED: Final = "=?"
+"""What an encoded word begins with."""
 
 
 class About(NamedTuple):
@@ -110,7 +115,7 @@ def letter_of(event: str, org: str, row: Row, catalog: Catalog, by: From, to: st
         "greeting": f"Dear {name}," if name else "Hello,",
         "reason": harmless(row.reason, REASON_CHARACTERS_MAX) if about.method == "CANCEL" else "",
         "link": f"{by.base_url}/{org}/bookings/{quote(row.id, safe='')}" if by.base_url else "",
-        "sender": by.name,
+        "sender": one_line(by.name),
         "booking": row.id,
     }
     subject, _, sentences = _template(about.template, "txt").safe_substitute(said).partition("\n\n")
@@ -120,14 +125,16 @@ def letter_of(event: str, org: str, row: Row, catalog: Catalog, by: From, to: st
 
 
 def one_line(text: str) -> str:
-    """As it can stand in a header: what breaks lines, or cannot be seen, is a blank."""
-    return " ".join("".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in text).split())
+    """As it can stand in a header: what breaks lines, or cannot be seen, is a blank, and nothing is an encoded word."""
+    seen = "".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in text)
+    return " ".join(seen.replace(_ENCODED, "= ?").split())
 
 
 def harmless(text: str, most: int) -> str:
-    """What somebody typed whom we don't know, on one line; nothing, if a mail program might make a link of it."""
-    line = one_line(unicodedata.normalize("NFKC", text))
-    return "" if len(line) > most or _LEADS_SOMEWHERE.search(line) else line
+    """What somebody typed whom we don't know, on one line; nothing, if a mail program might make something of it."""
+    plain = unicodedata.normalize("NFKC", text)
+    line = one_line(plain)
+    return "" if len(line) > most or _ENCODED in plain or _LEADS_SOMEWHERE.search(line) else line
 
 
 def _framed(form: Form, said: Mapping[str, str]) -> str:

@@ -18,10 +18,11 @@ from events.calendar.quantum import MINUTE_MS, Span
 from events.catalog import Catalog, EventType, Resource
 from events.day import Booker, Item, Status, Wish
 from events.webhooks import EVENTS
+from gateway.mail import messages
 from gateway.mail.addresses import deliverable
 from gateway.mail.letters import ABOUT, From, Letter, harmless, is_true, letter_of, one_line
 from gateway.mail.limits import NAME_CHARACTERS_MAX
-from gateway.mail.messages import message_of
+from gateway.mail.messages import Misread, message_of
 from projections.questions import Row
 
 START = 1_796_644_800_000
@@ -38,6 +39,8 @@ ROW = Row(
     {"project": "a secret song"}, BEFORE, None, 0, "", 7,
 )  # fmt: skip
 BY = From("tickets@tidegate.example", "Nord Studios", "https://nord.example")
+ENCODED = "=?utf-8?q?=0d=0aBcc=3A_evil=40evil.example?="
+"""What the library would decode, line break and all."""
 EVIL = "Eve\r\nBcc: everybody@example.org\r\n\r\nBuy at https://evil.example now"
 
 
@@ -150,14 +153,26 @@ def test_a_letter_is_one_message() -> None:
 # ---------------------------------------------------------------------------------------------------- hostile
 
 
-@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.text(max_size=40))
+def typed(most: int) -> st.SearchStrategy[str]:
+    """What somebody may type, who knows how mail is written."""
+    encoded = st.sampled_from(
+        (
+            ENCODED, "=?utf-8?q?=0d=0a=0d=0aPay_now?=", "=?utf-8?q?=ff?=", "=?utf-8?b?DQpYOiB5?=", "=?utf-8?b?=ff",
+            "=?", "?=", "=?utf-8?q?", "=0d=0a", "=", "?", "＝？", " ", '"', ",", "\u00ad",
+        )
+    )  # fmt: skip
+    return st.lists(encoded | st.text(max_size=10), max_size=6).map(lambda parts: "".join(parts)[:most])
+
+
+@given(typed(80), typed(80), typed(80), typed(64))
 def test_nothing_that_anybody_typed_makes_a_header(name: str, reason: str, title: str, sender: str) -> None:
     """Whatever lines it has: a message has the headers that we gave it, and one recipient."""
     catalog = msgspec.structs.replace(CATALOG, event_types={"session": EventType("session", title)})
     of = row("declined", booker=Booker(name, "ann@example.org"), reason=reason)
-    by = From(BY.address, one_line(sender))
+    by = From(BY.address, sender)
     letter = letter_of("booking.declined", "demo", of, catalog, by, "ann@example.org", BEFORE)
     message = read(letter, by)
+    assert not message.defects and message.is_multipart()
     assert sorted(message.keys()) == sorted(
         ("From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "MIME-Version", "Content-Type")
     )
@@ -174,6 +189,8 @@ def test_a_name_with_lines_or_a_link_is_left_out() -> None:
         "a/b",
         "x@y",
         "evil。example",
+        ENCODED,
+        "evil ＝？utf-8？q？=ff？＝",
         "A" * (NAME_CHARACTERS_MAX + 1),
     ):
         letter = written("booking.declined", row("declined", booker=Booker(typed, "ann@example.org"), reason=typed))
@@ -183,6 +200,39 @@ def test_a_name_with_lines_or_a_link_is_left_out() -> None:
         assert "evil" not in letter.text + letter.html + letter.subject + letter.calendar.decode()
     plain = written("booking.declined", row("declined", reason="We are sorry. The roof leaks."))
     assert "The reason that was given: We are sorry. The roof leaks." in plain.text
+
+
+@pytest.mark.parametrize("part", ["title", "sender", "resource", "name"])
+@pytest.mark.parametrize(
+    "said", [ENCODED, "=?utf-8?q?=0d=0a=0d=0aPay_now?=", "=?utf-8?q?=ff?=", "x =?utf-8?b?DQpYOg==?= y"]
+)
+def test_an_encoded_word_is_not_decoded(part: str, said: str) -> None:
+    """Whoever it comes from: it makes no header, no text, and no letter that cannot be written."""
+    catalog = Catalog(
+        active={"studio": Resource("studio", said if part == "resource" else "Studio", "Europe/Berlin")},
+        event_types={"session": EventType("session", said if part == "title" else "Session")},
+    )
+    by = From(BY.address, said if part == "sender" else BY.name)
+    letter = letter_of("booking.confirmed", "demo", ROW, catalog, by, "ann@example.org", BEFORE)
+    if part == "name":
+        letter = letter._replace(name=said)
+    message = read(letter, by)
+    assert "Bcc" not in message and message.is_multipart() and not message.defects
+    if part == "title":
+        assert str(message["Subject"]) == f"Confirmed: {said.replace('=?', '= ?')}, Monday, 7 December 2026"
+
+
+@pytest.mark.parametrize("said", [ENCODED, "=?utf-8?q?=0d=0a=0d=0aPay_now?="])
+def test_a_message_that_says_more_than_the_letter_is_not_sent(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever we may overlook some day: it is looked at once more in what was made."""
+    monkeypatch.setattr(messages, "one_line", str)
+    for letter, by in (
+        (written()._replace(name=said), BY),
+        (written()._replace(subject=said), BY),
+        (written(), From(BY.address, said)),
+    ):
+        with pytest.raises(Misread):
+            message_of(letter, by, "7-0.log.demo", "thread", BEFORE)
 
 
 def test_html_is_escaped() -> None:
@@ -227,6 +277,9 @@ def test_what_is_harmless_is_one_line_without_a_link(text: str) -> None:
         ("ann@ex。ample.org", "ann@ex.ample.org"),
         ("ann@\u200b.org", None),
         ("@example.org", None),
+        ("=?utf-8?q?=0d=0aBcc?=@example.org", None),
+        ("a=?utf-8?q?b?=@example.org", None),
+        ("a=b?c@example.org", "a=b?c@example.org"),
         ("", None),
     ],
 )
