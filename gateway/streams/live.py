@@ -287,13 +287,20 @@ class Live:
             if at > self.position:
                 self._start_over("missed", at, state)
         except Problem as problem:
-            self.position = self.base = -1
+            self._forget()
             followers = list(self.followers)
             self.followers.clear()
             for follower in followers:
                 follower.fails(self, b"null", problem)
         finally:
             self._looking = False
+
+    def _forget(self) -> None:
+        """Nothing is known of it any more; what was kept leads to nothing that will be known later."""
+        self.position = self.base = -1
+        self._snapshot = b""
+        self._kept.clear()
+        self._going_out.clear()
 
     def go_out(self) -> None:
         """Tell everybody what has come since they were told last."""

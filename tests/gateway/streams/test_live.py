@@ -265,6 +265,31 @@ async def test_a_delta_that_comes_twice_is_told_once() -> None:
         assert watcher.state == model.state
 
 
+async def test_what_was_kept_before_nothing_was_known_leads_nowhere_afterwards() -> None:
+    """Whoever stood in it is told the rest as well, or begins anew."""
+    async with followed() as (model, hub, live):
+        first = Watcher()
+        live.follow(first, b"1", None)
+        await quiet()
+        for _ in range(5):
+            await model.change()
+        await quiet()
+        came = Watcher(first.state[:2], model.told[1][1])
+        model.down = True
+        hub.doubt()
+        await asyncio.sleep(12)
+        assert first.problems == ["not_answered"]
+        for _ in range(4):
+            await model.change(lost=True)
+        model.down = False
+        live.follow(Watcher(), b"2", None)
+        await quiet()
+        live.follow(came, b"3", came.at)
+        await quiet()
+        assert came.begun == ["resumed"]
+        assert came.state == model.state
+
+
 async def test_whoever_asks_for_a_topic_that_is_not_answered_is_told_so() -> None:
     """It does not wait for ever, and may ask again."""
     async with followed() as (model, hub, _):
@@ -278,8 +303,11 @@ async def test_whoever_asks_for_a_topic_that_is_not_answered_is_told_so() -> Non
 
 
 ACTION = st.sampled_from(
-    ("change", "change", "lose", "twice", "begin", "return", "leave", "doubt", "forget", "wait", "moment")
-)
+    (
+        "change", "change", "lose", "twice", "begin", "return", "leave", "doubt", "forget", "wait", "moment", "down",
+        "up", "long",
+    )
+)  # fmt: skip
 
 
 @settings(max_examples=300)
@@ -292,6 +320,11 @@ def test_whatever_happens_everybody_sees_the_same_in_the_end(actions: list[str],
             watchers: list[Watcher] = []
             away: list[Watcher] = []
             for place, action in enumerate(actions):
+                failed = [watcher for watcher in watchers if watcher.problems == ["not_answered"]]
+                for watcher in failed:
+                    watcher.problems.clear()
+                    watchers.remove(watcher)
+                away += failed
                 match action:
                     case "change":
                         await model.change(1 + (seed + place) % 3)
@@ -316,6 +349,16 @@ def test_whatever_happens_everybody_sees_the_same_in_the_end(actions: list[str],
                         await quiet()
                     case "moment":
                         await asyncio.sleep(0.004)
+                    case "down" | "up":
+                        model.down = action == "down"
+                    case "long":  # longer than anybody waits for an answer
+                        await asyncio.sleep(12)
+            model.down = False
+            await asyncio.sleep(12)
+            for watcher in watchers:
+                if watcher.problems == ["not_answered"]:
+                    watcher.problems.clear()
+                    live.follow(watcher, b"3", watcher.at)
             await quiet()
             hub.doubt()
             await quiet()
