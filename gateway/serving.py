@@ -56,6 +56,8 @@ from projections.folding import epoch_of
 log = structlog.get_logger(__name__)
 
 REACH_AGAIN_MS: Final = 500
+REACH_AGAIN_MS_MAX: Final = 4_000
+"""Twice as long each time that the log is out of reach, up to this."""
 REREAD_KEYS_S: Final = 60.0
 COURIER_LEAVES_WITHIN_S: Final = 9.0
 COURIER_AGAIN_MS: Final = 10_000
@@ -103,14 +105,17 @@ async def serve(
     log."""
     taken = port.taken(settings.host, settings.port, shared=settings.shared)
     aside = taken_beside(settings.host, settings.watch)
+    again_ms = REACH_AGAIN_MS
     try:
         while not until.is_set():
             try:
                 async with reached(reach, name=name) as ground:
+                    again_ms = REACH_AGAIN_MS
                     await _serve(ground, settings, taken, aside, until, clock, started, lines)
             except (LogUnavailable, UnsafeLog) as error:
                 log.warning("log_out_of_reach", gateway=name, code=error.code, detail=str(error))
-                await _either(until, REACH_AGAIN_MS)
+                await _either(until, again_ms)
+                again_ms = min(again_ms * 2, REACH_AGAIN_MS_MAX)
     finally:
         taken.close()
         if aside is not None:

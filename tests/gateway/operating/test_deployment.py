@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,16 @@ def test_the_example_scrapes_what_the_documentation_says() -> None:
     assert job["job_name"] == "tidegate"
     assert job["static_configs"][0]["targets"] == ["127.0.0.1:9464", "127.0.0.1:9465"]
     assert yaml.safe_load(SCRAPING.read_text("utf-8"))["rule_files"] == [ALERTS.name]
+
+
+@pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").iterdir()))
+def test_a_unit_starts_what_there_is(unit: str) -> None:
+    """By a command and options that the command line knows."""
+    lines = (DEPLOY / "systemd" / unit).read_text("utf-8").splitlines()
+    (started,) = (line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart="))
+    program, *words = started.split()
+    assert program.endswith("/.venv/bin/tidegate")
+    settings = [word for one in words if "=" in one for word in ("--set", one)]
+    for said in ([*words, "--help"], ["config", *settings]):
+        asked = subprocess.run([sys.executable, "-m", "tidegate", *said], check=False, capture_output=True, timeout=60)
+        assert asked.returncode == 0, asked.stderr
