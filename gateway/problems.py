@@ -40,7 +40,7 @@ _BY_CODE: Final[Mapping[str, int]] = {
     "position_unknown": 412,
     "too_large": 413,
     **dict.fromkeys(("not_json", "compressed"), 415),
-    "too_many_requests": 429,
+    **dict.fromkeys(("too_many_requests", "too_many_topics"), 429),
     "unknown_outcome": 504,
     "deadline_passed": 504,
 }  # fmt: skip

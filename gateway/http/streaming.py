@@ -31,11 +31,12 @@ async def follow(
     call = await called(request, org)
     front: Front = request.app.state.front
     topics = wanted(call, topic)
+    address = front.rates.counted(call.caller, "" if request.client is None else request.client.host)
 
     async def run() -> AsyncGenerator[bytes, None]:
         events = Events(front.edge.hub, topics)
         try:
-            await events.start(org, last_id)
+            await events.start(org, last_id, address)
             front.events.add(events)
             yield b""
             async for said in events.run():

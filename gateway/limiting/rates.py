@@ -77,6 +77,11 @@ class Rates:
         if deed is not None:
             self._deeds[deed].take(counted(address), now_s)
 
+    def counted(self, caller: Caller, address: str) -> bytes | None:
+        """By what address somebody is counted where it is not about how often they ask; None with an API key, or where
+        nobody is."""
+        return None if self._off or caller.by.startswith(_KEY) else counted(address)
+
 
 class _Metered:
     """The buckets of one kind, and what they are called."""

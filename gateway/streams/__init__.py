@@ -9,7 +9,8 @@ far it is behind. `messages` are what both sides say, `commands` what can be ask
 who only listen, over plain HTTP.
 
 What is told. `topics` are what can be followed, and how they are named. `hub` hears the bus for all of them, `live` is
-one that somebody follows here. `living` keeps the tickets of those who are there alive.
+one that somebody follows here, `shares` says how many there may be for whom. `living` keeps the tickets of those who
+are there alive.
 
 `limits` has the bounds of all of it.
 """

@@ -111,7 +111,8 @@ class Entrance:
             for topic in topics:
                 await self._may_follow(client.caller, topic, said.token)
             client.needs_room_for(topics)
-            lives = [await self.hub.live(client.caller.org, topic) for topic in topics]
+            address = self._front.rates.counted(client.caller, client.address)
+            lives = [await self.hub.live(client.caller.org, topic, address) for topic in topics]
             client.needs_room_for(topics)  # it may have asked for others meanwhile
             for live in lives:  # all of them, or none: from here on nothing fails
                 _follow(client, live, id, since)

@@ -41,10 +41,10 @@ class Events:
         self._lives: Final[list[Live]] = []
         self.ended = False
 
-    async def start(self, org: str, last_id: str) -> None:
-        """Follow all of them, or none."""
+    async def start(self, org: str, last_id: str, address: bytes | None = None) -> None:
+        """Follow all of them, or none, for somebody who is counted by that address."""
         since = _since(self._hub.epoch, last_id, len(self._topics))
-        lives = [await self._hub.live(org, topic) for topic in self._topics]
+        lives = [await self._hub.live(org, topic, address) for topic in self._topics]
         for topic, live, at in zip(self._topics, lives, since, strict=True):
             self._lives.append(live)
             if at is not None and at < 0:

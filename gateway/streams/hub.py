@@ -20,8 +20,9 @@ from events.bus import Bus, Message, Subscription
 from events.errors import BusError
 from gateway.measuring.counts import StreamCounts
 from gateway.problems import Problem, unanswered
-from gateway.streams.limits import ASK_WITHIN_MS, FLUSH_S, TOPIC_IDLE_S, TOPICS_MAX
+from gateway.streams.limits import ASK_WITHIN_MS, FLUSH_S, TOPIC_IDLE_S
 from gateway.streams.live import Live, Step
+from gateway.streams.shares import Shares
 from gateway.streams.topics import STATUS, Topic
 from projections import answering
 from projections.folding import position
@@ -71,6 +72,7 @@ class Hub:
         self._bus: Final = bus
         self._topics: Final[dict[tuple[str, str], Live]] = {}
         self._sources: Final[dict[tuple[str, str], _Source]] = {}
+        self._shares: Final = Shares()
         self._outgoing: Final[dict[Live, None]] = {}
         self._flushed_at = 0.0
         self._flushing: asyncio.Handle | None = None
@@ -115,12 +117,11 @@ class Hub:
 
     # Following
 
-    async def live(self, org: str, topic: Topic) -> Live:
-        """The topic, listened to."""
+    async def live(self, org: str, topic: Topic, address: bytes | None = None) -> Live:
+        """The topic, listened to, for somebody who is counted by that address."""
         found = self._topics.get((org, topic.name))
         if found is None:
-            if len(self._topics) >= TOPICS_MAX:
-                raise Problem("busy", f"at most {TOPICS_MAX} topics are followed here", "busy", retry_after_ms=5_000)
+            self._shares.take(org, topic.name, address)
             found = self._topics[org, topic.name] = Live(self, org, topic)
             for name in topic.sources:
                 self._source(org, name).lives[found] = None
@@ -154,6 +155,7 @@ class Hub:
             for key, live in list(self._topics.items()):
                 if live.is_idle and live.idle_since + TOPIC_IDLE_S < loop.time():
                     del self._topics[key]
+                    self._shares.give_back(*key)
                     for name in live.topic.sources:
                         await self._unlisten(live, name)
 

@@ -35,6 +35,11 @@ PINGS_MISSED_MAX: Final = 2
 # Topics
 TOPICS_MAX: Final = 20_000
 """Followed here, by everybody together."""
+TOPICS_PER_ORG_MAX: Final = 10_000
+"""Of one organisation: half. A rush is ten thousand sockets here, and each has a ticket."""
+TOPICS_PER_ADDRESS_MAX: Final = 1_000
+"""Brought about from one address without an API key, and still there: as many as it may have connections, unless that
+is set. What others have brought about is followed beside them."""
 TOPIC_IDLE_S: Final = 60.0
 """So long a topic stays known that nobody follows any more: most come back."""
 STEPS_KEPT_MAX: Final = 512
@@ -99,4 +104,5 @@ class RequestLimits:
         assert min(self.request_within_s, self.read_within_s, self.close_within_s) >= TICK_S
 
 
+assert TOPICS_PER_SOCKET_MAX < TOPICS_PER_ADDRESS_MAX < TOPICS_PER_ORG_MAX < TOPICS_MAX
 assert TARGET_BYTES_MAX < HEAD_BYTES_MAX <= EARLY_BYTES_MAX

@@ -8,7 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.http.front import Front
+from gateway.identity.bearer import Bearers
+from gateway.limiting.limits import RateLimits
+from gateway.limiting.rates import Rates
 from gateway.problems import Problem
+from gateway.streams import limits
 from gateway.streams.client import Client
 from gateway.streams.entrance import Entrance
 from gateway.streams.hub import Hub
@@ -16,7 +21,7 @@ from gateway.streams.limits import TOPICS_PER_SOCKET_MAX
 from gateway.streams.live import Live
 from gateway.streams.living import Living
 from gateway.streams.messages import Subscribe, Unsubscribe
-from gateway.streams.topics import Topic
+from gateway.streams.topics import Topic, topic_of
 from tests.support.gateway import ORG, TOMORROW, Gate, in_virtual_time, open_gateway, told
 
 __all__ = ["in_virtual_time"]
@@ -58,7 +63,9 @@ class Doorway:
 
     def __init__(self, gate: Gate) -> None:
         self.living = Living(gate.edge.sender)
-        self.entrance = Entrance(gate.front, gate.edge.hub, self.living)
+        bearers = Bearers(gate.edge.sessions, gate.register, gate.clock)
+        front = Front(gate.edge, bearers, rates=Rates(RateLimits()))
+        self.entrance = Entrance(front, gate.edge.hub, self.living)
         self._gate = gate
 
     async def visit(self, token: str = "", address: str = "") -> Visit:
@@ -147,3 +154,38 @@ async def test_topics_that_are_asked_for_at_once_are_no_more_than_one_after_anot
         await asyncio.gather(*(visit.subscribe(*some, id=number) for number, some in enumerate(months)))
         assert len(visit.client.topics) == TOPICS_PER_SOCKET_MAX // 12 * 12
         visit.client.closed()
+
+
+def months(count: int, year: int = 2027) -> list[str]:
+    return [f"month/studio-north/{year + number // 12}-{1 + number % 12:02}" for number in range(count)]
+
+
+async def test_topics_that_an_address_makes_up_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others follow what they like meanwhile, whoever has a key does, and so does everybody what is there already."""
+    monkeypatch.setattr(limits, "TOPICS_PER_ADDRESS_MAX", 20)
+    async with open_gateway() as gate:
+        doorway = Doorway(gate)
+        visits = [await doorway.visit(address="203.0.113.7") for _ in range(2)]
+        assert await visits[0].subscribe(*months(20)) == []
+        assert await visits[1].subscribe("room/launch") == ["too_many_topics"]
+        assert await visits[1].subscribe(*months(20)) == []
+        assert await (await doorway.visit(gate.owner, "203.0.113.7")).subscribe("bookings") == []
+        assert await (await doorway.visit(address="203.0.113.8")).subscribe("room/launch") == []
+        assert await visits[1].subscribe("room/launch") == []
+        for visit in visits:
+            visit.client.closed()
+        await asyncio.sleep(limits.TOPIC_IDLE_S + 10)
+        assert await (await doorway.visit(address="203.0.113.7")).subscribe(*months(20, 2030)) == []
+
+
+async def test_what_is_followed_of_one_organisation_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses it comes from."""
+    monkeypatch.setattr(limits, "TOPICS_PER_ORG_MAX", 20)
+    async with open_gateway() as gate:
+        doorway = Doorway(gate)
+        visits = [await doorway.visit(address=f"203.0.113.{number}") for number in range(2)]
+        for number, visit in enumerate(visits):
+            assert await visit.subscribe(*months(10, 2027 + number)) == []
+        assert await visits[0].subscribe("room/launch") == ["busy"]
+        hub = gate.edge.hub
+        assert (await hub.live("other", topic_of("room/launch"))).org == "other"
