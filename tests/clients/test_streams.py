@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
-from tidegate_client import AsyncTidegate
+from tidegate_client import AsyncTidegate, Tidegate
 from tidegate_client.answers import Held
 from tidegate_client.holding import Holding, beat_s
 from tidegate_client.limits import CHANGES_WAITING_MAX
@@ -18,11 +23,17 @@ from tidegate_client.streams.conversation import Change, Conversation, Reply
 from tidegate_client.streams.following import Following
 from tidegate_client.streams.guesses import Guesses
 from tidegate_client.streams.states import Holds, Run
+from tidegate_client.streams.stream import Stream
 from tidegate_client.streams.views import holding_guess
 
 EPOCH = "0123456789ab"
 HOLDS = "holds/room/2026-12-07"
 DAY = "day/room/2026-12-07"
+NOBODY: Final = "http://127.0.0.1:1"
+"""Where no gateway is: whoever follows anything there waits."""
+TICKET: Final = "launch.0.1"
+AT_ONCE_S: Final = 5.0
+"""Much less than anybody waits by themselves."""
 
 
 def at(sequence: int) -> str:
@@ -126,6 +137,118 @@ async def test_a_stream_that_makes_no_sense_ends_with_a_problem(said: str) -> No
                 await anext(changes)
             with pytest.raises(Problem, match="misread"):
                 await stream.join("launch")
+
+
+# Closed, or failed
+
+
+async def code_of(waits: Awaitable[object]) -> str:
+    """Of the problem that it comes to, before anybody's patience is over."""
+    with pytest.raises(Problem) as told:
+        await asyncio.wait_for(waits, AT_ONCE_S)
+    return told.value.code
+
+
+async def all_of(changes: Any) -> list[object]:
+    return [change async for change in changes]
+
+
+def everything(stream: Stream) -> list[Awaitable[object]]:
+    """That can be waited for on a stream."""
+    return [
+        stream.wait(TICKET),
+        anext(stream.follow(DAY)),
+        stream.room("launch").begun(),
+        stream.month("room", "2026-12").changed(),
+        stream.reached(at(9), within_s=60),
+        stream.join("launch"),
+    ]
+
+
+async def test_whoever_waits_on_a_stream_that_is_closed_is_told_so() -> None:
+    """And what is gone through ends."""
+    async with AsyncTidegate(NOBODY, "demo", within_s=60) as client, client.stream() as stream:
+        followed, shown = stream.follow(HOLDS), stream.day("room", "2026-12-07")
+        ends = [asyncio.ensure_future(all_of(one)) for one in (followed, shown)]
+        waits = [
+            asyncio.ensure_future(code_of(one))
+            for one in (stream.wait(TICKET), stream.room("launch").begun(), stream.month("room", "2026-12").changed())
+        ]
+        waits += [asyncio.ensure_future(code_of(one)) for one in (stream.reached(at(9)), stream.join("launch"))]
+        done, _ = await asyncio.wait([*ends, *waits], timeout=0.1)
+        assert not done
+        await stream.close()
+        assert await asyncio.gather(*waits) == ["closed"] * 5
+        assert await asyncio.gather(*ends) == [[], []]
+
+
+async def test_nothing_new_is_waited_for_on_a_stream_that_was_closed() -> None:
+    """It is said so at once."""
+    async with AsyncTidegate(NOBODY, "demo", within_s=60) as client:
+        async with client.stream() as stream:
+            pass
+        assert [await code_of(one) for one in everything(stream)] == ["closed"] * 6
+
+
+async def test_a_stream_that_is_closed_in_a_hurry_tells_so_as_well() -> None:
+    """Also when nobody has the time to see its connection end."""
+    async with AsyncTidegate(NOBODY, "demo") as client, client.stream() as stream:
+        waits = asyncio.ensure_future(code_of(stream.wait(TICKET)))
+        await asyncio.wait([waits], timeout=0.1)
+        closing = asyncio.ensure_future(stream.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        assert await waits == "closed"
+
+
+async def test_nothing_new_is_waited_for_on_a_stream_that_has_failed() -> None:
+    """Why is said at once; and still when it is closed, to whoever had not heard it yet."""
+
+    def refuse(socket: ServerConnection, _: Request) -> Response:
+        response = socket.respond(401, '{"code": "bad_token", "detail": "x", "fault": "caller", "status": 401}')
+        response.headers["content-type"] = "application/problem+json"
+        return response
+
+    async def talk(_: ServerConnection) -> None:
+        raise AssertionError
+
+    async with serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with AsyncTidegate(f"http://127.0.0.1:{port}", "demo", within_s=60) as client:
+            async with client.stream() as stream:
+                late = stream.follow(HOLDS)
+                assert await code_of(anext(stream.follow(DAY))) == "bad_token"
+                assert [await code_of(one) for one in everything(stream)] == ["bad_token"] * 6
+            assert await code_of(anext(late)) == "bad_token"
+
+
+def test_threads_that_wait_on_a_stream_that_is_closed_are_told_so() -> None:
+    """And what they go through ends; afterwards nothing new is waited for."""
+
+    def told(what: Any) -> object:
+        try:
+            return what()
+        except Problem as problem:
+            return problem.code
+
+    with Tidegate(NOBODY, "demo", within_s=60) as client, ThreadPoolExecutor(8) as threads:
+        with client.stream() as stream:
+            changes, room, day = stream.follow(HOLDS), stream.room("launch"), stream.day("room", "2026-12-07")
+            asked = [
+                threads.submit(told, what)
+                for what in (
+                    lambda: stream.wait(TICKET), lambda: stream.join("launch"), room.__enter__,
+                    lambda: list(changes), lambda: list(day),
+                )
+            ]  # fmt: skip
+            assert not wait(asked, timeout=0.1).done
+        assert [one.result(AT_ONCE_S) for one in asked] == ["closed", "closed", "closed", [], []]
+        assert (list(changes), list(room)) == ([], [])
+        changes.leave()
+        for what in (lambda: stream.wait(TICKET), lambda: stream.join("launch"), lambda: stream.follow(DAY)):
+            late = threads.submit(what)
+            with pytest.raises(Problem, match="closed"):
+                late.result(AT_ONCE_S)
 
 
 # Guesses

@@ -46,6 +46,11 @@ def not_reached(why: str) -> Problem:
     return Problem("not_reached", why, "busy", again=True)
 
 
+def closed() -> Problem:
+    """Nobody hears an answer any more. What was asked for before may have been done."""
+    return Problem("closed", "the stream was closed")
+
+
 def misread(error: Exception, status: int = 0) -> Problem:
     """An answer that no gateway gives, or none of a version that is known here. What was asked for was done."""
     return Problem("misread", f"{type(error).__name__}: {error}", "ours", status)

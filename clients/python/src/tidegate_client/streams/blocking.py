@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from threading import Thread
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from threading import Lock, Thread
 from typing import Any, Final, Generic, Self, TypeVar
 
 from tidegate_client.answers import Ticket as TicketShown
 from tidegate_client.asking import Ask, AsksNow
 from tidegate_client.commands import Commands
 from tidegate_client.exchange import Gateways, Manner, Seen
+from tidegate_client.problems import Problem, closed
 from tidegate_client.streams.conversation import Change
 from tidegate_client.streams.following import Following
 from tidegate_client.streams.states import Run
@@ -36,19 +39,27 @@ class _Elsewhere:
 
 
 class BlockingStream(Commands):
+    """To be used by `with`. Threads that wait for something when the block is left are told that it is `closed`."""
+
     def __init__(self, manner: Manner, gateways: Gateways, seen: Seen, look: AsksNow) -> None:
         self._loop: Final = asyncio.new_event_loop()
         self._thread: Final = Thread(target=self._loop.run_forever, name="tidegate stream", daemon=True)
+        self._lock: Final = Lock()
+        self._is_open = False
+        """While it is, the loop does what it is given. Guarded by the lock: what is given later would wait for ever."""
         self.stream: Final = Stream(manner, gateways, seen, _Elsewhere(look))
         """The one that awaits, to be used within its own loop."""
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._is_open = True
         self._run(self.stream.__aenter__())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(self.stream.close())
+        with self._lock:
+            self._is_open = False
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -91,7 +102,22 @@ class BlockingStream(Commands):
         return BlockingView(self._run, lambda: self.stream.place(ticket))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        with self._lock:
+            if not self._is_open:
+                work.close()
+                raise closed()
+            done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return done.result()
+        except CancelledError:
+            raise closed() from None
+
+    async def _end(self) -> None:
+        await self.stream.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 class BlockingFollowing:
@@ -112,13 +138,18 @@ class BlockingFollowing:
 
     def __next__(self) -> Change:
         try:
-            change: Change = self._run(_next(self._following))
-        except EOFError:
-            raise StopIteration from None
+            change: Change | None = self._run(_next(self._following))
+        except Problem:
+            if not self._following.has_ended:
+                raise
+            change = None
+        if change is None:
+            raise StopIteration
         return change
 
     def leave(self) -> None:
-        self._run(_leave(self._following))
+        with suppress(Problem):  # a stream that was closed has left it already
+            self._run(_leave(self._following))
 
 
 class BlockingView(Generic[V]):
@@ -133,7 +164,8 @@ class BlockingView(Generic[V]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(_leave(self.now))
+        with suppress(Problem):  # a stream that was closed has left it already
+            self._run(_leave(self.now))
 
     def __iter__(self) -> Iterator[V]:
         try:
@@ -141,8 +173,9 @@ class BlockingView(Generic[V]):
             while True:
                 yield self.now
                 self._run(self.now.changed())
-        except EOFError:
-            return
+        except Problem:
+            if not self.now.has_ended:
+                raise
 
 
 class BlockingDay(BlockingView[DayView]):
@@ -152,11 +185,8 @@ class BlockingDay(BlockingView[DayView]):
         return answer
 
 
-async def _next(following: Following) -> Change:
-    try:
-        return await anext(following)
-    except StopAsyncIteration:
-        raise EOFError from None
+async def _next(following: Following) -> Change | None:
+    return await anext(following, None)
 
 
 async def _made(make: Callable[[], V]) -> V:

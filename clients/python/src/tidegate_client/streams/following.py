@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Self
 
 from tidegate_client.limits import CHANGES_WAITING_MAX
-from tidegate_client.problems import Problem
+from tidegate_client.problems import Problem, closed
 from tidegate_client.streams.conversation import Change
 
 
@@ -54,8 +54,14 @@ class Following:
             await self._news.wait()
         return self._waiting.popleft()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was left, or its stream was closed while it was gone through: nothing is wrong."""
+        return self._ended and self._problem is None
+
     async def news(self) -> None:
-        """Come back when something has changed since the last time. What it was is dropped."""
+        """Come back when something has changed since the last time. What it was is dropped. `Problem` when nothing
+        will: `closed` when it has ended."""
         while not (self._waiting or self._missed or self._news.is_set()):
             self._raise_if_over()
             await self._news.wait()
@@ -87,7 +93,8 @@ class Following:
         self._news.set()
 
     def end(self, problem: Problem | None) -> None:
-        self._ended, self._problem = True, problem
+        if not self._ended:
+            self._ended, self._problem = True, problem
         self._news.set()
 
     def _catch_up(self) -> None:
@@ -99,4 +106,4 @@ class Following:
         if self._problem is not None:
             raise self._problem
         if self._ended:
-            raise EOFError("the stream has ended")
+            raise closed()

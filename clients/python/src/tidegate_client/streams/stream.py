@@ -28,7 +28,7 @@ from tidegate_client.asking import Ask, AsksLater
 from tidegate_client.commands import Commands, room_of
 from tidegate_client.exchange import Gateways, Manner, Seen, Tries, made_key, shown_as
 from tidegate_client.limits import ANSWER_ON_ITS_WAY_S, CONNECT_S, LOOK_EVERY_S, MESSAGE_BYTES_MAX, PING_EVERY_S
-from tidegate_client.problems import Problem, misread, not_reached, problem_of
+from tidegate_client.problems import Problem, closed, misread, not_reached, problem_of
 from tidegate_client.reads import Reads
 from tidegate_client.streams.conversation import NOTHING_YET, Change, Conversation, Reply
 from tidegate_client.streams.following import Following
@@ -71,8 +71,10 @@ class Stream(Commands):
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._end(not_reached("the stream was closed"), None)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # whoever closes it may be in a hurry, and nobody waits for ever because of that
+            self._end(closed(), None)
 
     # Following
 
@@ -113,7 +115,8 @@ class Stream(Commands):
         return PlaceView(self, ticket)
 
     async def wait(self, ticket: str) -> TicketShown:
-        """Until it is called; it is kept alive meanwhile. `Problem` when it is over instead (`ticket_over`)."""
+        """Until it is called; it is kept alive meanwhile. `Problem` when it is over instead (`ticket_over`), or the
+        stream is (`closed`)."""
         mine, rooms = f"ticket/{ticket}", f"room/{room_of(ticket)}"
         async with self.follow(mine, rooms) as changes:
             while True:
@@ -127,6 +130,8 @@ class Stream(Commands):
                         state = (await self.look_at(ticket)).state
                 except TimeoutError:
                     state = (await self.look_at(ticket)).state
+                except StopAsyncIteration:
+                    raise closed() from None
                 if state in CALLED:
                     return await self.look_at(ticket)
                 if state in OVER:

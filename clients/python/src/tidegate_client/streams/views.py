@@ -18,6 +18,7 @@ from tidegate_client.answers import Ticket as TicketShown
 from tidegate_client.asking import Ask
 from tidegate_client.commands import room_of
 from tidegate_client.limits import DRAWN_SPREAD_S
+from tidegate_client.problems import Problem
 from tidegate_client.streams.conversation import NOTHING_YET
 from tidegate_client.streams.guesses import Guess
 from tidegate_client.streams.showing import SlotNow, UseRun, ahead, runs_of, slots_now, visit_now
@@ -62,8 +63,14 @@ class View:
             while True:
                 yield self
                 await self.changed()
-        except EOFError:
-            return
+        except Problem:
+            if not self.has_ended:
+                raise
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was left, or its stream was closed meanwhile."""
+        return self._following.has_ended
 
     @property
     def is_begun(self) -> bool:
@@ -76,7 +83,7 @@ class View:
         return self
 
     async def changed(self) -> Self:
-        """Come back when there is something else to show than the last time; `EOFError` when its stream has ended."""
+        """Come back when there is something else to show than the last time; `Problem` when there will be nothing."""
         await self._following.news()
         return self
 
