@@ -41,6 +41,8 @@ from gateway.webhooks.signing import key_of, signature
 log = structlog.get_logger(__name__)
 
 GONE: Final = 410
+OUR_FAULT: Final = "our_fault"
+"""Of an attempt: it came to nothing by a bug of ours, and our own log says which."""
 
 
 class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -333,7 +335,10 @@ class Delivery:
             log.warning("body_not_read", endpoint=self._actor, code=error.code, detail=str(error))
             backlog.again_at(one, clock() + limits.READ_AGAIN_MS)
             return
-        except BaseException:  # cancelled, or a bug: nobody knows whether it arrived, so it is sent again
+        except Exception:  # a bug: it may lie in this one alone, which is to be given up some day like any other
+            log.exception("attempt_failed", endpoint=self._actor, happening=one.id)
+            attempt = Attempt(one.id, one.event, clock(), 0, 0, OUR_FAULT)
+        except BaseException:  # cancelled: nobody knows whether it arrived, so it is sent again
             backlog.again_at(one, clock() + limits.READ_AGAIN_MS)
             raise
         delivered = 200 <= attempt.status < 300
