@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+import msgspec
+
 from gateway.calls import Call
 from gateway.problems import Problem
 from gateway.streams.hub import Hub
@@ -24,6 +26,19 @@ from gateway.streams.topics import STATUS, Topic, topic_of
 COMMENT_EVERY_S: Final = 15.0
 RETRY_MS: Final = 2_000
 _LAST: Final = re.compile(r"([0-9a-f]{12}):(\d{0,15}(?:\.\d{0,15})*)", re.ASCII)
+
+
+class _Stands(msgspec.Struct, frozen=True):
+    """Of a `resumed`: where the reader stands, with all that was missed still to be told."""
+
+    position: str
+
+    @property
+    def sequence(self) -> int:
+        return int(self.position.rpartition(":")[2])
+
+
+_STANDS: Final = msgspec.json.Decoder(_Stands)
 
 
 class Events:
@@ -86,7 +101,7 @@ class Events:
     # A follower
 
     def begins(self, live: Live, kind: Begun, id: bytes, rest: bytes) -> None:
-        self._at[live.topic.name] = live.position if kind == "resumed" else live.base
+        self._at[live.topic.name] = _STANDS.decode(b"{%b}" % rest).sequence if kind == "resumed" else live.base
         self._say(kind, b'{"type":"%b",%b}' % (kind.encode(), rest))
 
     def hears(self, live: Live, frames: bytes, steps: Sequence[Step]) -> None:
