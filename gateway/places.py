@@ -7,11 +7,12 @@ next tickets gather; then one question has them all. It is not answered from bef
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import Final
 
 from events.bus import Bus
 from events.errors import BusError
-from gateway.problems import Problem, unanswered
+from gateway.problems import Problem, problem_from, unanswered
 from projections import answering
 from projections.limits import TICKETS_MAX
 from projections.questions import TicketAnswer, Tickets, Unanswered
@@ -20,34 +21,59 @@ ASKED_AT_ONCE_MAX: Final = 4
 WITHIN_MS: Final = 5_000
 
 
+class _Wanted:
+    """How one ticket stands, asked by so many who still wait; not from before the last of their joins."""
+
+    def __init__(self) -> None:
+        self.at_least = 0
+        self.waiting = 0
+        self.answer: Final[asyncio.Future[TicketAnswer]] = asyncio.get_running_loop().create_future()
+
+    def fail(self, problem: Problem) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(problem)
+            self.answer.exception()  # whoever waited may have gone
+
+
 class Places:
     def __init__(self, bus: Bus) -> None:
         self._bus: Final = bus
-        self._waiting: Final[dict[str, dict[str, tuple[int, asyncio.Future[TicketAnswer]]]]] = {}
-        """By organisation and ticket: the sequence of its join, and who wants to know."""
+        self._wanted: Final[dict[str, dict[str, _Wanted]]] = {}
+        """By organisation and ticket, what has not been asked yet. Organisations take turns: whose turn was last is
+        last."""
         self._under_way: Final[set[asyncio.Task[None]]] = set()
 
     async def of(self, org: str, ticket: str, at_least: int, within_ms: int) -> TicketAnswer:
         """How the ticket stands, not older than that sequence."""
-        waiting = self._waiting.setdefault(org, {})
-        known = waiting.get(ticket)
-        future: asyncio.Future[TicketAnswer] = asyncio.get_running_loop().create_future() if known is None else known[1]
-        waiting[ticket] = (max(at_least, known[0] if known else 0), future)
+        wanted = self._wanted.setdefault(org, {}).setdefault(ticket, _Wanted())
+        wanted.at_least = max(wanted.at_least, at_least)
+        wanted.waiting += 1
         self._go_on()
         try:
             async with asyncio.timeout(within_ms / 1000):
-                return await asyncio.shield(future)
+                return await asyncio.shield(wanted.answer)
         except TimeoutError as error:
-            raise Problem("not_answered", "the read models do not answer at the moment", "busy") from error
+            raise _not_answered() from error
+        finally:
+            wanted.waiting -= 1
+            if not wanted.waiting:
+                self._forget(org, ticket, wanted)
+
+    def _forget(self, org: str, ticket: str, wanted: _Wanted) -> None:
+        """Nobody waits for it any more, so it is not asked either."""
+        some = self._wanted.get(org, {})
+        if some.get(ticket) is wanted:
+            del some[ticket]
+            if not some:
+                del self._wanted[org]
 
     def _go_on(self) -> None:
-        while self._waiting and len(self._under_way) < ASKED_AT_ONCE_MAX:
-            org, waiting = next(iter(self._waiting.items()))
-            some = dict(list(waiting.items())[:TICKETS_MAX])
-            for ticket in some:
-                del waiting[ticket]
-            if not waiting:
-                del self._waiting[org]
+        while self._wanted and len(self._under_way) < ASKED_AT_ONCE_MAX:
+            org = next(iter(self._wanted))
+            wanted = self._wanted.pop(org)
+            some = {ticket: wanted.pop(ticket) for ticket in list(islice(wanted, TICKETS_MAX))}
+            if wanted:
+                self._wanted[org] = wanted
             task = asyncio.get_running_loop().create_task(self._ask(org, some))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
@@ -56,23 +82,31 @@ class Places:
         self._under_way.discard(task)
         self._go_on()
 
-    async def _ask(self, org: str, some: dict[str, tuple[int, asyncio.Future[TicketAnswer]]]) -> None:
+    async def _ask(self, org: str, some: dict[str, _Wanted]) -> None:
         await asyncio.sleep(0)  # others of this round of the loop come along
-        asked = Tickets(org=org, tickets=tuple(some), at_least=max(sequence for sequence, _ in some.values()))
-        failed: Problem | None = None
-        answers: tuple[TicketAnswer | None, ...] = ()
+        asked = Tickets(org=org, tickets=tuple(some), at_least=max(one.at_least for one in some.values()))
         try:
-            answers = await answering.ask(self._bus, asked, WITHIN_MS)
-        except Unanswered as error:
-            failed = unanswered(error)
-        except BusError:
-            failed = Problem("not_answered", "the read models do not answer at the moment", "busy")
-        for number, (ticket, (_, future)) in enumerate(some.items()):
-            if future.done():
-                continue
-            answer = None if failed else answers[number]
-            if answer is not None:
-                future.set_result(answer)
-            else:
-                future.set_exception(failed or Problem("unknown_ticket", f"there is no ticket {ticket!r}"))
-                future.exception()  # whoever waited may have gone
+            answers: tuple[TicketAnswer | None, ...] = await answering.ask(self._bus, asked, WITHIN_MS)
+            for (ticket, one), answer in zip(some.items(), answers, strict=True):
+                if answer is None:
+                    one.fail(Problem("unknown_ticket", f"there is no ticket {ticket!r}"))
+                elif not one.answer.done():
+                    one.answer.set_result(answer)
+        except Exception as error:  # noqa: BLE001  # whatever it is, they wait for it, and it is logged
+            problem = _told(error)
+            for one in some.values():
+                one.fail(problem)
+
+
+def _told(error: Exception) -> Problem:
+    match error:
+        case Unanswered():
+            return unanswered(error)
+        case BusError():
+            return _not_answered()
+        case _:
+            return problem_from(error)
+
+
+def _not_answered() -> Problem:
+    return Problem("not_answered", "the read models do not answer at the moment", "busy")
