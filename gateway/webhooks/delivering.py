@@ -6,6 +6,8 @@ read as far ahead as the backlog wants, for each source; what may go is sent, a 
 has come of it is reported. Whoever has not been answered for a while sends nothing more: another may be about to.
 
 A report is sent again as it is until it is answered, so that it is counted once.
+
+It is whole because those four share one state, which nothing else sees.
 """
 
 from __future__ import annotations
@@ -90,6 +92,10 @@ class Delivery:
         self._room: Final = asyncio.Event()
         """Something may be read that could not be before."""
         self._sure_until = float("-inf")
+        self._posting = 0
+        """Attempts that have one of the places which all endpoints share."""
+        self._failing = False
+        """Whether the last attempt failed."""
         self._gone = False
         """It was said that nobody is there any more."""
         self._unanswered: tuple[str, Instant, Report] | None = None
@@ -115,6 +121,7 @@ class Delivery:
 
     async def _deliver(self, attended: Attended, until: asyncio.Event) -> None:
         self._backlog, self._unanswered, self._gone = Backlog(attended.through), None, False
+        self._failing = attended.failing_since > 0
         loop = asyncio.get_running_loop()
         keeping = loop.create_task(self._keep())
         ending = loop.create_task(until.wait())
@@ -155,6 +162,10 @@ class Delivery:
     @property
     def _may_send(self) -> bool:
         return self._is_sure and not self._gone
+
+    @property
+    def _at_once(self) -> int:
+        return limits.AT_ONCE_WHEN_FAILING_MAX if self._failing else self._desk.settings.at_once_per_endpoint
 
     # Attending
 
@@ -297,7 +308,7 @@ class Delivery:
         loop = asyncio.get_running_loop()
         while True:
             self._news.clear()
-            free = self._may_send and len(self._sends) < self._desk.settings.at_once_per_endpoint
+            free = self._may_send and len(self._sends) < self._at_once
             one = backlog.next(clock()) if free else None
             if one is None:
                 next_at = backlog.next_at()
@@ -323,14 +334,14 @@ class Delivery:
         clock = self._desk.clock
         try:
             async with self._desk.slots:
-                if not self._may_send:
+                if not self._may_send or self._posting >= self._at_once:  # it began to fail while this one waited
                     backlog.give_back(one)
                     return
-                body = one.body if one.body is not None else await self._body_of(one)
-                if body is None:
+                made = await self._attempt(one)
+                if made is None:
                     backlog.give_up(one, clock(), NOT_IN_THE_LOG)
                     return
-                attempt = await self._post(one, body)
+                attempt = made
         except LogError as error:
             log.warning("body_not_read", endpoint=self._actor, code=error.code, detail=str(error))
             backlog.again_at(one, clock() + limits.READ_AGAIN_MS)
@@ -342,6 +353,7 @@ class Delivery:
             backlog.again_at(one, clock() + limits.READ_AGAIN_MS)
             raise
         delivered = 200 <= attempt.status < 300
+        self._failing = not delivered
         backlog.tried(one, attempt, delivered=delivered)
         if delivered:
             self._desk.counts.delivered += 1
@@ -352,6 +364,15 @@ class Delivery:
         if attempt.status == GONE and not self._gone:
             self._gone = True
             await self._disable(f"it answered {GONE}: gone")
+
+    async def _attempt(self, one: Open) -> Attempt | None:
+        """None when the log does not tell what it is."""
+        self._posting += 1
+        try:
+            body = one.body if one.body is not None else await self._body_of(one)
+            return None if body is None else await self._post(one, body)
+        finally:
+            self._posting -= 1
 
     async def _body_of(self, one: Open) -> bytes | None:
         (found,) = await self._found([one.id])

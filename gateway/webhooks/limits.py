@@ -9,6 +9,8 @@ from actors.webhooks.limits import LATE_MAX, LEASE_MS, REPORT_BYTES_MAX
 
 # Sending
 AT_ONCE_PER_ENDPOINT_MAX: Final = 8
+AT_ONCE_WHEN_FAILING_MAX: Final = 1
+"""To one of which the last attempt failed: until one succeeds, it holds no more of the places that all share."""
 AT_ONCE_MAX: Final = 64
 """Of one courier, whatever the endpoint."""
 TIMEOUT_MS: Final = 10_000
@@ -71,5 +73,5 @@ STEPS_AT_A_TIME: Final = 64
 
 assert REPORT_BYTES_MAX < COMMAND_BYTES_MAX * 9 // 10
 assert REPORT_EVERY_MS <= ATTEND_EVERY_MS < SURE_FOR_MS < LEASE_MS
-assert AT_ONCE_PER_ENDPOINT_MAX <= AT_ONCE_MAX
+assert AT_ONCE_WHEN_FAILING_MAX <= AT_ONCE_PER_ENDPOINT_MAX <= AT_ONCE_MAX
 assert READY_MAX < OPEN_MAX

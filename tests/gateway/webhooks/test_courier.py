@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 
 import pytest
 
@@ -28,15 +27,6 @@ from tests.support.waiting import until
 
 AT_ONCE = (20, 20)
 """Short enough to wait for, and again."""
-
-
-class Faulty:
-    """Cannot send that a booking was made."""
-
-    async def post(self, _url: str, _headers: Mapping[str, str], body: bytes) -> int:
-        if b"booking.created" in body:
-            raise ZeroDivisionError
-        return 200
 
 
 @pytest.fixture(autouse=True)
@@ -182,19 +172,6 @@ class TestTryingAgain:
                 await there.happens(booked("b-1"))
                 shown = await there.shows(lambda shown: shown["delivered"] == 1)
                 assert [(one["status"], one["why"]) for one in shown["attempts"]] == [(0, "timeout"), (200, "")]
-
-    async def test_what_fails_by_a_bug_of_ours_is_given_up_like_anything_else(self) -> None:
-        """After its attempts, which are counted: the rest of its entity is told, and nobody asks once a second."""
-        async with office(Faulty()) as there:
-            await there.put("shop", "https://shop.example/")
-            await there.courier(backoff_ms=AT_ONCE, tried_for_ms=100)
-            await there.happens(booked("b-1"))
-            await there.happens(BookingConfirmed(id_of("b-1")))
-            shown = await there.shows(lambda shown: shown["dead"] and shown["delivered"] == 1)
-            (dead,) = shown["dead"]
-            assert (dead["event"], dead["why"]) == ("booking.created", "our_fault")
-            assert dead["attempts"] == shown["failed"] >= 2
-            assert [one["why"] for one in shown["attempts"]] == ["our_fault"] * shown["failed"] + [""]
 
     async def test_a_redirect_is_not_followed(self) -> None:
         """It is an answer like any other that is not a success."""
