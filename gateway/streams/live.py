@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -30,6 +31,10 @@ from projections.folding import position
 
 if TYPE_CHECKING:
     from gateway.streams.hub import Hub
+
+
+_AHEAD_MAX: Final = 64
+"""Positions ahead of a topic that are looked out for at a time. Anybody can make some up; one is usual."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +82,8 @@ class Live:
         self._asking: asyncio.Task[None] | None = None
         self._not_known: Final[set[int]] = set()
         """Where somebody stood, and nobody knows any more what came next."""
+        self._ahead: Final[dict[int, tuple[asyncio.Task[None], list[_Waiting]]]] = {}
+        """Where nobody here has come yet: who says that they stand there, and what looks out for it."""
         self._looking = False
         self._moved = asyncio.Event()
         self._unheard: list[Step] = []
@@ -86,7 +93,7 @@ class Live:
 
     @property
     def is_idle(self) -> bool:
-        return not (self.followers or self._waiting or self._asking)
+        return not (self.followers or self._waiting or self._asking or self._ahead)
 
     # Following
 
@@ -101,18 +108,28 @@ class Live:
 
     async def begun(self, follower: Follower) -> None:
         """Until it has been told where it begins, or that it cannot."""
-        while self._asking is not None and any(one.follower is follower for one in self._waiting):
-            await asyncio.wait((self._asking,))
+        while (under_way := self._under_way_for(follower)) is not None:
+            await asyncio.wait((under_way,))
+
+    def _under_way_for(self, follower: Follower) -> asyncio.Task[None] | None:
+        for looking_out, waiting in self._ahead.values():
+            if any(one.follower is follower for one in waiting):
+                return looking_out
+        return self._asking if any(one.follower is follower for one in self._waiting) else None
 
     def leave(self, follower: Follower) -> None:
         self.followers.pop(follower, None)
         self._waiting = [one for one in self._waiting if one.follower is not follower]
+        for _, waiting in self._ahead.values():
+            waiting[:] = [one for one in waiting if one.follower is not follower]
         self.idle_since = asyncio.get_running_loop().time()
 
     def close(self) -> None:
         """Nobody follows it any more."""
         if self._asking is not None:
             self._asking.cancel()
+        for looking_out, _ in self._ahead.values():
+            looking_out.cancel()
 
     def _let_begin(self) -> None:
         """All who can."""
@@ -120,7 +137,7 @@ class Live:
             return
         self.go_out()  # so that whoever begins hears nothing twice
         waiting, self._waiting = self._waiting, []
-        self._waiting = [one for one in waiting if not self._begins(one)]
+        self._waiting = [one for one in waiting if not (self._looks_out_for(one) or self._begins(one))]
 
     def _begins(self, one: _Waiting) -> bool:
         """Whether it could be told where it begins."""
@@ -155,7 +172,7 @@ class Live:
         return steps if first == since or (first < since and self.topic.gathered) else None
 
     def _was_looked_for(self, since: int) -> bool:
-        return since in self._not_known
+        return since > self.position or since in self._not_known
 
     def _show(self, follower: Follower, id: bytes, why: str) -> None:
         if why:
@@ -198,7 +215,11 @@ class Live:
         """What was told before it was followed here, so that whoever stood there can go on."""
         if self.position < 0:
             return
-        wanted = [one.since for one in self._waiting if self._missed_by(one) is None and one.since is not None]
+        wanted = [
+            one.since
+            for one in self._waiting
+            if one.since is not None and one.since <= self.position and self._missed_by(one) is None
+        ]
         oldest = min(wanted, default=None)
         if oldest is None:
             return
@@ -221,20 +242,56 @@ class Live:
         if self.topic.moves_untold and self.position < at:
             self._start_over("missed", at, state)
             return
+        if not await self._comes_to(at):
+            self._start_over("missed", at, state)
+            return
+        self.base, self._snapshot = at, state
+
+    async def _comes_to(self, at: int) -> bool:
+        """Whether what leads there arrives: it should be on its way."""
         try:
-            async with asyncio.timeout(CATCH_UP_S):  # what leads there is on its way
+            async with asyncio.timeout(CATCH_UP_S):
                 while self.position < at:
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
-            self._start_over("missed", at, state)
-            return
-        self.base, self._snapshot = at, state
+            return False
+        return True
+
+    # Looking out for those who are ahead of us
+
+    def _looks_out_for(self, one: _Waiting) -> bool:
+        """Whoever comes from a gateway that had heard more than this one is not sent back to what was before."""
+        if one.since is None or one.why or one.since <= self.position:
+            return False
+        if one.since not in self._ahead:
+            if len(self._ahead) >= _AHEAD_MAX:
+                return False
+            task = asyncio.get_running_loop().create_task(self._look_out(one.since))
+            self._ahead[one.since] = task, []
+        self._ahead[one.since][1].append(one)
+        return True
+
+    async def _look_out(self, since: int) -> None:
+        """Until what leads there has come, or nobody knows of it. It may be made up: only who says so waits."""
+        with suppress(Problem):
+            at, _ = await self._hub.shown(self.org, self.topic, since)
+            if at >= since and (self.topic.moves_untold or not await self._comes_to(since)):
+                self.doubt()  # it was lost on the way
+                await self._comes_to(since)
+        _, waiting = self._ahead.pop(since)
+        for one in waiting:
+            if self.position >= since:
+                self.follow(one.follower, one.id, since)
+            else:
+                self.follow(one.follower, one.id, None, "too_old")
+        self.idle_since = asyncio.get_running_loop().time()
 
     def _stand(self, at: int, state: bytes) -> None:
         """From here on it is known."""
         self.position = self.base = at
         self._snapshot = state
+        self._moved.set()
         unheard, self._unheard = self._unheard, []
         for step in unheard:
             self.hear(step)

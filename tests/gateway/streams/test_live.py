@@ -52,7 +52,11 @@ class ReadModel:
         before, self.at = self.at, self.at + by
         self.told.append((before, self.at, self.at))
         for _ in range(0 if lost else 2 if twice else 1):
-            await self.bus.publish(subject_of(ORG, self.topic), self._spelled(self.told[-1]))
+            await self.tell()
+
+    async def tell(self) -> None:
+        """What was the last change."""
+        await self.bus.publish(subject_of(ORG, self.topic), self._spelled(self.told[-1]))
 
     def _spelled(self, told: tuple[int, int, int]) -> bytes:
         before, after, number = told
@@ -195,6 +199,49 @@ async def test_who_was_away_too_long_begins_anew_and_is_told_why() -> None:
         assert came.state == model.state
 
 
+@pytest.mark.parametrize("lost", [False, True])
+async def test_whoever_is_ahead_of_this_gateway_is_not_sent_back(lost: bool) -> None:
+    """Another one has told them what is on its way here, or was lost on it."""
+    async with followed() as (model, _, live):
+        first = Watcher()
+        live.follow(first, b"1", None)
+        await quiet()
+        await model.change(lost=True)
+        came = Watcher(model.state, model.at)
+        live.follow(came, b"2", came.at)
+        await asyncio.sleep(0.1)
+        assert came.begun == []
+        if not lost:
+            await model.tell()
+        begun = asyncio.create_task(live.begun(came))
+        await quiet()
+        assert begun.done()
+        await model.change()
+        await quiet()
+        assert came.begun == ["resumed"]
+        assert first.begun == ["snapshot"]
+        assert first.problems == came.problems == []
+        assert first.state == came.state == model.state
+
+
+async def test_whoever_makes_up_where_they_stand_begins_anew_and_nobody_waits_for_them() -> None:
+    """However many such places they make up."""
+    async with followed() as (model, _, live):
+        await model.change()
+        first, made_up = Watcher(), [Watcher([], 1_000 + place) for place in range(100)]
+        for watcher in made_up:
+            live.follow(watcher, b"1", watcher.at)
+        live.follow(first, b"1", None)
+        await asyncio.sleep(0.1)
+        assert first.begun == ["snapshot"]
+        await asyncio.sleep(10)
+        for watcher in made_up:
+            assert watcher.begun == ["reset: too_old"]
+        await model.change()
+        await quiet()
+        assert all(watcher.state == model.state for watcher in (first, *made_up))
+
+
 async def test_whoever_begins_while_something_is_about_to_be_told_hears_it_once() -> None:
     """It is part of what they begin with."""
     async with followed() as (model, _, live):
@@ -305,7 +352,7 @@ async def test_whoever_asks_for_a_topic_that_is_not_answered_is_told_so() -> Non
 ACTION = st.sampled_from(
     (
         "change", "change", "lose", "twice", "begin", "return", "leave", "doubt", "forget", "wait", "moment", "down",
-        "up", "long",
+        "up", "long", "elsewhere",
     )
 )  # fmt: skip
 
@@ -341,6 +388,11 @@ def test_whatever_happens_everybody_sees_the_same_in_the_end(actions: list[str],
                     case "return" if away:
                         watchers.append(away.pop())
                         live.follow(watchers[-1], b"2", watchers[-1].at)
+                    case "elsewhere" if away:  # at a gateway that has heard it all
+                        came = away.pop()
+                        came.state, came.at = list(model.state), model.at
+                        watchers.append(came)
+                        live.follow(came, b"4", came.at)
                     case "doubt":
                         hub.doubt()
                     case "forget":
