@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,6 +27,8 @@ from gateway.limits import (
     CATALOGS_MAX,
     DOOR_FRESH_S,
     DOORS_MAX,
+    DRAW_FRESH_S,
+    DRAWS_MAX,
     SEAT_FRESH_S,
     SEATS_MAX,
     SLOTS_FRESH_S,
@@ -60,6 +63,10 @@ class Edge:
         self.hub: Final = Hub(bus, epoch)
         self.seats: Final[AtHand[tuple[str, str], bool]] = AtHand(SEATS_MAX, SEAT_FRESH_S)
         """Whether a seat still stands whose pass was shown."""
+        self.draws: Final[AtHand[Hashable, Any]] = AtHand(DRAWS_MAX, DRAW_FRESH_S)
+        """What draws were made of, which never changes."""
+        self.drawing: Final = asyncio.Lock()
+        """Held by who reads one."""
         self.slots: Final[AtHand[Hashable, bytes]] = AtHand(ANSWERS_KEPT_MAX, SLOTS_FRESH_S)
 
 

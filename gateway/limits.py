@@ -45,6 +45,11 @@ CHAIN_COMMITS_MAX: Final = 1_000
 DRAW_COMMITS_MAX: Final = 20_000
 """Of a room, read to find its draw. It is told whole or not at all: a longer one takes the command line."""
 DRAW_BYTES_MAX: Final = 32 << 20
+DRAW_WITHIN_MS: Final = 30_000
+"""And by then. One is read at a time; whoever asks for another meanwhile is told *busy*."""
+DRAW_FRESH_S: Final = 120.0
+DRAWS_MAX: Final = 4
+"""At hand. Each may be as large as what it was read from."""
 
 CATALOGS_MAX: Final = 1_000
 """Organisations whose catalogs a process keeps at hand."""
@@ -89,6 +94,7 @@ CLOCK_SKEW_S: Final = 60
 """By how much the clock of a token's issuer may differ from ours."""
 
 assert KEY_SET_WITHIN_MS < WITHIN_MS
+assert DRAW_WITHIN_MS < DRAW_FRESH_S * 1_000
 assert KEY_SET_AGAIN_S < KEY_SET_FRESH_S < KEY_SET_KEPT_S
 assert SHARED_WITHIN_MS < WITHIN_MS <= WITHIN_MS_MAX <= COMMAND_WITHIN_MS_MAX
 assert ID_DIGITS + STEP_DIGITS + SEAL_DIGITS + 2 <= COMMAND_ID_CHARACTERS_MAX

@@ -1,11 +1,12 @@
 """What a draw was made of, so that anybody can work it out again.
 
-It is told of the room's own commits up to the draw, because the room has recorded all that it heard of its line.
+It is told of the room's own commits up to the draw, because the room has recorded all that it heard of its line. These
+are many, so a process reads one draw at a time, and keeps it at hand for a while: it never changes.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -16,12 +17,14 @@ from events.commit import Commit
 from events.log import Recorded
 from events.names import is_identifier
 from events.waiting.sessions import room_actor
-from gateway.auditing import At, By, Hash, Position, Sequence, reading, who
+from gateway.auditing import At, By, Hash, Position, Sequence, in_time, reading, sees_persons, who
 from gateway.calls import Call
-from gateway.limits import DRAW_BYTES_MAX, DRAW_COMMITS_MAX
+from gateway.limits import DRAW_BYTES_MAX, DRAW_COMMITS_MAX, DRAW_WITHIN_MS
 from gateway.problems import Problem
 from projections.folding import position
 from projections.questions import RoomAnswer, RoomOf
+
+AGAIN_MS: Final = 1_000
 
 
 class Joins(msgspec.Struct, frozen=True):
@@ -72,6 +75,22 @@ async def draw(call: Call, id: str) -> DrawProof:
     known: RoomAnswer = await call.look(RoomOf(org=call.org, room=id))
     if not known.seed:
         raise _undrawn(id)
+
+    async def ask() -> tuple[DrawProof, int]:
+        drawing = call.edge.drawing
+        if drawing.locked():
+            raise Problem("busy", "another draw is being read: ask again in a moment", "busy", retry_after_ms=AGAIN_MS)
+        async with drawing:
+            proof = await _read(Call(call.edge, call.caller, DRAW_WITHIN_MS), id)
+        return proof, proof.sequence
+
+    async with in_time(call):
+        proof: DrawProof = (await call.edge.draws.get((call.org, id, known.seed, sees_persons(call)), 0, ask))[0]
+        return proof
+
+
+async def _read(call: Call, id: str) -> DrawProof:
+    """By a call that has a while: whoever gave up finds it at hand when they ask again."""
     secret = room.SecretCommitted("")
     committed = begun = read = number = 0
     joined: list[Joins] = []

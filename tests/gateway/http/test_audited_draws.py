@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from hashlib import sha256, shake_256
 from typing import Any
 
 import pytest
 
+from events.log import Recorded
+from gateway import auditing
+from gateway.calls import Call
 from gateway.operations import draws
 from tests.support.gateway import Gate, in_virtual_time, open_gateway, refused, told
 from tidegate.verify_draw import verify_draw
@@ -18,24 +22,24 @@ __all__ = ["in_virtual_time"]
 SECRET = "the secret of this draw, long enough"
 
 
-async def drawn(gate: Gate, visitors: int = 12) -> dict[str, str]:
+async def drawn(gate: Gate, visitors: int = 12, room: str = "sale") -> dict[str, str]:
     """A draw of so many; the tokens of the visitors, by their tickets."""
     wanted = {
         "capacity": 3, "shards": 2, "draw": True, "lanes": [{"id": "vip", "codes": ["GOLD"]}],
         "commitment": sha256(SECRET.encode()).hexdigest(),
     }  # fmt: skip
-    put = await gate.put("/v1/demo/rooms/sale", wanted, as_=gate.owner)
+    put = await gate.put(f"/v1/demo/rooms/{room}", wanted, as_=gate.owner)
     assert put.status_code == 200, told(put)
-    await gate.post("/v1/demo/rooms/sale/start", as_=gate.owner)
+    await gate.post(f"/v1/demo/rooms/{room}/start", as_=gate.owner)
     tickets = {}
     for number in range(visitors):
         session = await gate.session()
         body = {"lane": "vip", "code": "GOLD"} if number % 3 == 0 else {}
-        joined = await gate.post("/v1/demo/rooms/sale/tickets", body, as_=session)
+        joined = await gate.post(f"/v1/demo/rooms/{room}/tickets", body, as_=session)
         assert joined.status_code == 201, told(joined)
         tickets[joined.json()["ticket"]] = session
     await asyncio.sleep(1)
-    made = await gate.post("/v1/demo/rooms/sale/draw", {"secret": SECRET, "beacon": "4 8"}, as_=gate.owner)
+    made = await gate.post(f"/v1/demo/rooms/{room}/draw", {"secret": SECRET, "beacon": "4 8"}, as_=gate.owner)
     assert made.status_code == 200, told(made)
     await gate.told()
     return tickets
@@ -113,3 +117,52 @@ async def test_one_that_is_too_long_is_refused(limit: str, monkeypatch: pytest.M
         monkeypatch.setattr(draws, limit, 1)
         answer = await gate.get("/v1/demo/audit/rooms/sale/draw", as_=gate.owner)
         assert refused(answer) == (422, "draw_too_long")
+
+
+class Readings:
+    """What is read of actors, counted; each takes a while longer."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = self.at_once = self.most_at_once = 0
+        self._reading = auditing.reading
+        monkeypatch.setattr(draws, "reading", self._slowly)
+
+    @asynccontextmanager
+    async def _slowly(self, call: Call, actor: str) -> AsyncIterator[AsyncIterator[Recorded]]:
+        self.count, self.at_once = self.count + 1, self.at_once + 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(2)
+            async with self._reading(call, actor) as recorded:
+                yield recorded
+        finally:
+            self.at_once -= 1
+
+
+async def test_one_draw_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for another is told when to come again; who asks for the same gets the same."""
+    async with open_gateway() as gate:
+        await drawn(gate, visitors=2)
+        await drawn(gate, visitors=2, room="second")
+        readings = Readings(monkeypatch)
+        first = [asyncio.ensure_future(proof_of(gate)) for _ in range(5)]
+        await asyncio.sleep(1)
+        answer = await gate.get("/v1/demo/audit/rooms/second/draw", as_=gate.owner)
+        assert refused(answer) == (503, "busy")
+        assert answer.json()["retry_after_ms"] > 0
+        proofs = await asyncio.gather(*first)
+        assert proofs == proofs[:1] * 5
+        assert (await gate.get("/v1/demo/audit/rooms/second/draw", as_=gate.owner)).status_code == 200
+        assert (readings.most_at_once, readings.count) == (1, 2)
+
+
+async def test_a_draw_that_was_read_is_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to whoever had given up before."""
+    async with open_gateway() as gate:
+        await drawn(gate, visitors=2)
+        readings = Readings(monkeypatch)
+        path, hasty = "/v1/demo/audit/rooms/sale/draw", {"Tidegate-Timeout-Ms": "500"}
+        assert refused(await gate.get(path, as_=gate.owner, headers=hasty)) == (504, "deadline_passed")
+        await asyncio.sleep(3)
+        assert (await gate.get(path, as_=gate.owner, headers=hasty)).status_code == 200
+        assert readings.count == 1
