@@ -21,7 +21,7 @@ from typing import Final
 from actors.webhooks.commands import Report
 from actors.webhooks.limits import ATTEMPTS_KEPT, DEAD_PER_REPORT_MAX, DONE_PER_REPORT_MAX, LATE_PER_REPORT_MAX
 from events.clock import Instant
-from events.webhooks import Attempt, Dead, Late
+from events.webhooks import TEST, Attempt, Dead, Late
 from gateway.webhooks.happenings import Happening
 from gateway.webhooks.limits import BODIES_BYTES_MAX, OPEN_MAX, READY_MAX
 
@@ -159,12 +159,13 @@ class Backlog:
     # What became of it
 
     def tried(self, one: Open, attempt: Attempt, *, delivered: bool) -> None:
-        """Note an attempt. What follows from it is said by `done`, `again_at` or `give_up`."""
+        """Note an attempt. What follows from it is said by `done`, `again_at` or `give_up`. A test that fails is not
+        counted: nothing that happened was kept from anybody."""
         one.attempts += 1
         one.first_at = one.first_at or attempt.at
         self._attempts.append(attempt)
         self._delivered += delivered
-        self._failed += not delivered
+        self._failed += not delivered and one.event != TEST
 
     def done(self, one: Open) -> None:
         if one.told is not None:

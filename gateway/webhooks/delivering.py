@@ -361,7 +361,7 @@ class Delivery:
             return
         self._desk.counts.failed += 1
         self._after_failure(backlog, one, attempt)
-        if attempt.status == GONE and not self._gone:
+        if attempt.status == GONE and one.event != TEST and not self._gone:
             self._gone = True
             await self._disable(f"it answered {GONE}: gone")
 

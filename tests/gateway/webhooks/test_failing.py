@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from actors.webhooks.commands import ListEndpoints, SendTest
 from events.day import BookingConfirmed
 from gateway.webhooks.sending import NotSent
 from tests.gateway.webhooks.office import booked, hurried, id_of, office
+from tests.gateway.webhooks.receiver import receiving
 
 AT_ONCE = (20, 20)
 
@@ -80,3 +82,19 @@ async def test_one_that_fails_holds_one_place() -> None:
         places.well = True
         await there.shows(lambda shown: shown["delivered"] == 60, "slow")
         assert places.most_open == 4
+
+
+async def test_a_test_that_fails_disables_nothing() -> None:
+    """Neither by a 410, nor by failing for long: whoever tries out an address may be mending it."""
+    async with receiving() as receiver, office() as there:
+        receiver.answers = lambda got: 410 if got.event == "webhook.test" else 200
+        await there.put("shop", receiver.url)
+        await there.courier(failing_max_ms=1)
+        await there.attended()
+        await there.ask("demo.webhook.shop", SendTest())
+        shown = await there.shows(lambda shown: shown["attempts"])
+        assert ([one["status"] for one in shown["attempts"]], shown["failed"], shown["failing_since"]) == ([410], 0, 0)
+        await there.happens(booked("b-1"))
+        await there.shows(lambda shown: shown["delivered"] == 1)
+        listed = (await there.ask("demo.webhooks", ListEndpoints()))["endpoints"]
+        assert listed[0]["active"]
