@@ -42,7 +42,14 @@ _V4: Final = tuple(
         ("240.0.0.0/4", "reserved"),
     )
 )
-_METADATA: Final = frozenset({IPv4Address("100.100.100.200"), IPv6Address("fd00:ec2::254")})
+_METADATA: Final = frozenset(
+    (
+        IPv4Address("100.100.100.200"),
+        IPv6Address("fd00:ec2::254"),
+        IPv6Address("fd20:ce::254"),
+        IPv6Address("fd00:c1::a9fe:a9fe"),
+    )
+)
 """Of clouds whose address for it lies in a range that may be allowed."""
 _V6: Final = tuple(
     (IPv6Network(network), what)

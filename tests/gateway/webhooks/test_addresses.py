@@ -68,6 +68,8 @@ KINDS = [
     ("fc00::1", "private"),
     ("fd12:3456:789a::1", "private"),
     ("fd00:ec2::254", "metadata"),
+    ("fd20:ce::254", "metadata"),
+    ("fd00:c1::a9fe:a9fe", "metadata"),
     ("fe80::1", "link_local"),
     ("fe80::1%eth0", "link_local"),
     ("fec0::1", "reserved"),
