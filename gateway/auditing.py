@@ -1,8 +1,10 @@
 """What an audit reads of the log, and what it shows of that, to whom.
 
-What somebody could open something with, or be found again by, is shown to nobody: hashes of tokens, keys, codes and
-identities, and sessions. Whom bookings are for, what they answered and why they went is shown to who may see bookings;
-and some actors only to who may see what they are about (`TAKES`), by their names already.
+What somebody could open something with, or be found again by elsewhere, is shown to nobody: hashes of tokens, keys,
+codes and identities; nor what a fact keeps of a session. Who asked is shown: servers and people by their names; a
+visitor as `session:` with the session's name to who may see bookings, which opens nothing but tells what else the same
+visitor did, and without it to everybody else. Whom bookings are for, what they answered and why they went is shown to
+who may see bookings; and some actors only to who may see what they are about (`TAKES`), by their names already.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ SECRET: Final[Mapping[type, Collection[str]]] = {
     access.ApiKeyIssued: ("hash",),
     access.ApiKeyRotated: ("hash",),
 }
-"""Fields of facts that nobody is shown."""
+"""Fields of facts that nobody is shown. Who asked is none of them (`who`)."""
 PAUSE_EVERY_BYTES: Final = 256 << 10
 """So much is read at a stretch, before others get a turn."""
 
@@ -63,7 +65,10 @@ Hash: TypeAlias = Annotated[
     Meta(description="The SHA-256 of a commit as it is stored.", examples=["9f2c6b1f" * 8], pattern="^[0-9a-f]{64}$"),
 ]
 At: TypeAlias = Annotated[str, Meta(description="When it was decided.", examples=["2026-11-22T03:04:33.323Z"])]
-By: TypeAlias = Annotated[str, Meta(description="Who asked for it.", examples=["key:front-desk"])]
+By: TypeAlias = Annotated[
+    str,
+    Meta(description="Who asked for it. Which visitor it was takes `bookings.read`.", examples=["key:front-desk"]),
+]
 
 
 def sees_persons(call: Call) -> bool:

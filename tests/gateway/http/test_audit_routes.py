@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
 
@@ -222,7 +223,7 @@ class TestWhoIsShownWhat:
             assert (await audited(gate, f"bookings/{made['booking']}", viewer))["booking"] == shown.json()
 
     async def test_what_opens_something_is_shown_to_nobody(self) -> None:
-        """No hash of a token, a key or a code, and no visitor's session."""
+        """No hash of a token, a key or a code, and not what a fact keeps of a session."""
         async with open_gateway() as gate:
             made, session = await booked(gate), await gate.session()
             await gate.post("/v1/demo/rooms/launch/tickets", {}, as_=session)
@@ -237,6 +238,17 @@ class TestWhoIsShownWhat:
                     for secret in _secrets(msgspec.json.decode(commit.body)["decided"]):
                         assert f'"{secret}"' not in answer.text, actor
                 assert made["manage_token"] not in answer.text
+
+    async def test_by_which_session_a_visitor_asked_is_shown_to_who_may_see_bookings(self) -> None:
+        """To others, that it was a visitor."""
+        async with open_gateway() as gate:
+            await booked(gate)
+            commit = (await gate.house.recorded(f"demo.{DAY}"))[0]
+            by = {one["by"] for one in msgspec.json.decode(commit.body)["decided"]}
+            assert all(re.fullmatch(r"session:\S+", one) for one in by), by
+            for as_, shown in ((gate.owner, by), (await gate.key("viewer", "audit.read"), {f"session:{REDACTED}"})):
+                page = await audited(gate, f"actors/{DAY}", as_)
+                assert {step["by"] for one in page["commits"] for step in one["decided"]} == shown
 
     @pytest.mark.parametrize(
         ("actor", "takes"),
