@@ -24,7 +24,7 @@ import msgspec
 
 from gateway.problems import Problem
 from gateway.streams.frames import text_frame
-from gateway.streams.limits import BEHIND_SNAPSHOT_MAX, CATCH_UP_S, STEPS_KEPT_MAX
+from gateway.streams.limits import ASK_WITHIN_MS, BEHIND_SNAPSHOT_MAX, CATCH_UP_S, STEPS_KEPT_MAX
 from gateway.streams.messages import Begun
 from gateway.streams.topics import Topic
 from projections.folding import position
@@ -199,8 +199,10 @@ class Live:
         """For what those who wait need, until they have all begun."""
         try:
             while self._waiting:
-                await self._ask_since()
-                await self._ask_shown()
+                if self.position < 0 or any(self._is_to_be_shown(one) for one in self._waiting):
+                    await self._ask_shown()  # none of them waits for what others have missed
+                else:
+                    await self._ask_since()
                 self._let_begin()
         except Problem as problem:
             waiting, self._waiting = self._waiting, []
@@ -211,25 +213,28 @@ class Live:
             self._not_known.clear()
             self.idle_since = asyncio.get_running_loop().time()
 
+    def _is_to_be_shown(self, one: _Waiting) -> bool:
+        """Whether it needs the topic as it is, and not what changed."""
+        if one.since is None or one.why or (self.topic.moves_untold and self.base < 0):
+            return True
+        return self._was_looked_for(one.since)
+
     async def _ask_since(self) -> None:
-        """What was told before it was followed here, so that whoever stood there can go on."""
-        if self.position < 0:
-            return
-        wanted = [
-            one.since
-            for one in self._waiting
-            if one.since is not None and one.since <= self.position and self._missed_by(one) is None
-        ]
-        oldest = min(wanted, default=None)
-        if oldest is None:
-            return
-        missed = await self._hub.since(self.org, self.topic, oldest)
-        first = self._kept[0].before if self._kept else self.position
-        earlier = [step for step in missed or () if step.after <= first]
-        if earlier and earlier[-1].after == first:
-            self._kept.extendleft(reversed(earlier))
-            self._trim()
-        self._not_known.update(wanted)
+        """What was told before it was followed here, so that whoever stood there can go on. The oldest leads all others
+        on; where nobody knows any more what came next, or it is made up, the next one is asked for."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ASK_WITHIN_MS / 1000  # many can be made up, and all wait together
+        for since in sorted({one.since for one in self._waiting if one.since is not None}):
+            if self.position < 0 or self._after(since) is not None:
+                continue
+            missed = await self._hub.since(self.org, self.topic, since) if loop.time() < until else None
+            first = self._kept[0].before if self._kept else self.position
+            earlier = [step for step in missed or () if step.after <= first]
+            if earlier and earlier[-1].after == first:
+                self._kept.extendleft(reversed(earlier))
+                self._trim()
+            if self._after(since) is None:
+                self._not_known.add(since)
 
     async def _ask_shown(self) -> None:
         steps = self._after(self.base)

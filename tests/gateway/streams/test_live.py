@@ -242,6 +242,40 @@ async def test_whoever_makes_up_where_they_stand_begins_anew_and_nobody_waits_fo
         assert all(watcher.state == model.state for watcher in (first, *made_up))
 
 
+async def test_who_was_away_too_long_spoils_nothing_for_those_who_come_back_beside_them() -> None:
+    """Each goes on if what they missed is known, whoever waits with them."""
+    async with followed() as (model, _, live):
+        for _ in range(10):
+            await model.change()
+        model.kept = 5
+        stale = [Watcher([], at) for at in (2, 5, 6)]
+        known = [Watcher(model.state[:place], model.told[place - 1][1]) for place in (6, 7, 9)]
+        new = Watcher()
+        for watcher in (*known, new, *stale):
+            live.follow(watcher, b"1", watcher.at)
+        await quiet()
+        assert [watcher.begun for watcher in (*known, new)] == [["resumed"]] * 3 + [["snapshot"]]
+        for watcher in stale:
+            assert watcher.begun == ["reset: too_old"]
+        assert all(watcher.state == model.state for watcher in (*known, new, *stale))
+
+
+async def test_nobody_waits_long_for_what_many_have_made_up() -> None:
+    """All of it is asked for within as long as one answer may take."""
+    async with followed() as (model, _, live):
+        for _ in range(10):
+            await model.change(3)
+        live.follow(Watcher(), b"1", None)
+        await quiet()
+        model.down = True
+        made_up = [Watcher([], at) for at in range(6, 35) if at % 3]
+        for watcher in made_up:
+            live.follow(watcher, b"2", watcher.at)
+        await asyncio.sleep(6)
+        for watcher in made_up:
+            assert watcher.begun == ["reset: too_old"]
+
+
 async def test_whoever_begins_while_something_is_about_to_be_told_hears_it_once() -> None:
     """It is part of what they begin with."""
     async with followed() as (model, _, live):
