@@ -13,6 +13,8 @@ AT_ONCE_WHEN_FAILING_MAX: Final = 1
 """To one of which the last attempt failed: until one succeeds, it holds no more of the places that all share."""
 AT_ONCE_MAX: Final = 64
 """Of one courier, whatever the endpoint."""
+NAMES_AT_ONCE_MAX: Final = 32
+"""Hosts whose names are looked up at a time, each once."""
 TIMEOUT_MS: Final = 10_000
 """For everything: looking the name up, connecting, sending, and the beginning of an answer."""
 ANSWER_BYTES_MAX: Final = 4_096

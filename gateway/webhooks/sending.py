@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from gateway.webhooks.addresses import BadAddress, Resolver, checked, system_resolver
+from gateway.webhooks.addresses import BadAddress, Resolver, checked
 from gateway.webhooks.limits import (
     ADDRESSES_TRIED_MAX,
     ANSWER_BYTES_MAX,
@@ -28,6 +28,7 @@ from gateway.webhooks.limits import (
     IDLE_CONNECTION_MS,
     TIMEOUT_MS,
 )
+from gateway.webhooks.names import looking_up
 
 REFUSED_FOR_GOOD: Final = "refused_for_good"
 """Of a `NotSent`: nobody is there, and nobody will be, so it is not tried again."""
@@ -130,20 +131,22 @@ def _is_of_certificate(error: BaseException) -> bool:
 @asynccontextmanager
 async def posting(
     *,
-    resolve: Resolver = system_resolver,
+    resolve: Resolver | None = None,
     allow_http: bool = False,
     allow_private: bool = False,
     timeout_ms: int = TIMEOUT_MS,
     trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Posting]:
-    """Something to send with, as long as the block runs. `trust` is whom to believe certificates of; whoever this
-    machine believes, if none."""
-    pool = httpcore.AsyncConnectionPool(
-        ssl_context=trust or ssl.create_default_context(),
-        max_connections=AT_ONCE_MAX,
-        max_keepalive_connections=AT_ONCE_MAX // 2,
-        keepalive_expiry=IDLE_CONNECTION_MS / 1000,
-        network_backend=CheckedNetwork(resolve, allow_private=allow_private),
-    )
-    async with pool:
-        yield Posting(pool, allow_http=allow_http, timeout_ms=timeout_ms)
+    """Something to send with, as long as the block runs. Names are looked up as this machine does it, unless there is
+    something else to `resolve` them. `trust` is whom to believe certificates of; whoever this machine believes, if
+    none."""
+    with looking_up() as names:
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=trust or ssl.create_default_context(),
+            max_connections=AT_ONCE_MAX,
+            max_keepalive_connections=AT_ONCE_MAX // 2,
+            keepalive_expiry=IDLE_CONNECTION_MS / 1000,
+            network_backend=CheckedNetwork(resolve or names, allow_private=allow_private),
+        )
+        async with pool:
+            yield Posting(pool, allow_http=allow_http, timeout_ms=timeout_ms)
