@@ -44,6 +44,7 @@ from gateway.mail.carrying import ByScheme, Mail
 from gateway.mail.submitting import MailServer, Submitting
 from gateway.measuring.counts import StreamsNow, WebhookCounts
 from gateway.secret import Secret
+from gateway.streams import staying
 from gateway.streams.entrance import Entrance
 from gateway.streams.living import Living
 from gateway.streams.socket import sockets
@@ -163,6 +164,7 @@ async def _serve(
         bearers = Bearers(edge.sessions, register, clock)
         front = Front(edge, bearers, settings.origins, Rates(settings.rates), addresses)
         entrance = Entrance(front, edge.hub, living)
+        aside.run(staying.watch(lambda: entrance.clients, lambda: front.events))
         edge.hub.counts = watching.metrics.streams
         watching.metrics.streams.now = lambda: StreamsNow(
             entrance.sockets, len(front.events), edge.hub.subscriptions, edge.hub.topics, entrance.unsent_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Annotated
 
 from litestar import get
@@ -11,6 +12,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from gateway.http.front import AnyRequest, Front, Org, called, needs
+from gateway.streams.entrance import SHOWN
 from gateway.streams.events import Events, wanted
 
 
@@ -31,10 +33,11 @@ async def follow(
     call = await called(request, org)
     front: Front = request.app.state.front
     topics = wanted(call, topic)
+    shown = {name: request.headers[name] for name in SHOWN if name in request.headers}
     address = front.rates.counted(call.caller, "" if request.client is None else request.client.host)
 
     async def run() -> AsyncGenerator[bytes, None]:
-        events = Events(front.edge.hub, topics)
+        events = Events(front.edge.hub, topics, partial(front.caller, "GET", org, shown))
         try:
             await events.start(org, last_id, address)
             front.events.add(events)

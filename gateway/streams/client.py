@@ -23,6 +23,7 @@ from gateway.streams.limits import (
     MESSAGES_PER_S,
     STALLED_S,
     TOPICS_PER_SOCKET_MAX,
+    UNREAD_BYTES_MAX,
     UNSENT_BYTES_MAX,
 )
 from gateway.streams.live import Live, Step
@@ -43,9 +44,12 @@ if TYPE_CHECKING:
     from gateway.identity.callers import Caller
     from gateway.streams.entrance import Entrance
     from gateway.streams.socket import Socket
+    from gateway.streams.staying import Still
 
 SLOW: Final = 4_001
 """Closed for reading too slowly."""
+NOT_ANY_MORE: Final = 4_003
+"""Closed because what was shown does not let anybody in any more."""
 LEAVING: Final = 1_012
 
 
@@ -54,13 +58,16 @@ class Client:
 
     __slots__ = (
         "_allowance", "_allowed_at", "_behind", "_calls", "_deaf_since", "_entrance", "_socket", "_tickets",
-        "address", "caller", "topics",
+        "address", "caller", "marks", "still", "topics",
     )  # fmt: skip
 
-    def __init__(self, entrance: Entrance, caller: Caller, address: str) -> None:
+    def __init__(self, entrance: Entrance, caller: Caller, address: str, still: Still) -> None:
         self.caller = caller
+        self.still = still
         self.address = address
         self.topics: dict[str, Live] = {}
+        self.marks: set[object] = set()
+        """Positions that it waits for."""
         self._entrance = entrance
         self._socket: Socket | None = None
         self._calls: set[asyncio.Task[None]] | None = None
@@ -83,6 +90,9 @@ class Client:
         if not self._may_speak():
             self.close(frames.POLICY, "too many messages")
             return
+        if self.unsent > UNREAD_BYTES_MAX:  # whoever asks and does not read the answers would have us keep them all
+            self._is_slow()
+            return
         try:
             said = SAID.decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -91,6 +101,8 @@ class Client:
         match said:
             case Subscribe():
                 self._start(self._entrance.subscribe(self, said), said.id)
+            case Unsubscribe() if self._calls:  # perhaps of what is only just being subscribed to
+                self._start(self._unsubscribe_behind(said, set(self._calls)), said.id)
             case Unsubscribe():
                 self._entrance.unsubscribe(self, said)
             case CallFor():
@@ -114,6 +126,11 @@ class Client:
         for task in self._calls or ():
             task.cancel()
         self._socket = None
+
+    def sent_away(self, problem: Problem) -> None:
+        """What they showed when they came is good for nothing any more."""
+        self.say(problem_told(NO_ID, problem))
+        self.close(NOT_ANY_MORE, problem.code)
 
     def close(self, code: int, reason: str) -> None:
         if self._socket is not None:
@@ -153,9 +170,12 @@ class Client:
             self._entrance.hub.counts.conflated += 1
         self._behind[live] = None
         if now > self._deaf_since + STALLED_S:
-            self._entrance.hub.counts.closed_slow += 1
-            self.say(written("goaway", NO_ID, why="slow", after_ms=self._entrance.jitter_ms()))
-            self.close(SLOW, "slow")
+            self._is_slow()
+
+    def _is_slow(self) -> None:
+        self._entrance.hub.counts.closed_slow += 1
+        self.say(written("goaway", NO_ID, why="slow", after_ms=self._entrance.jitter_ms()))
+        self.close(SLOW, "slow")
 
     # What it asks for
 
@@ -171,6 +191,10 @@ class Client:
     def needs_room_for(self, topics: Sequence[Topic]) -> None:
         if len(self.topics) + sum(topic.name not in self.topics for topic in topics) > TOPICS_PER_SOCKET_MAX:
             raise Problem("too_many_topics", "a socket follows no more topics than that: unsubscribe some")
+
+    async def _unsubscribe_behind(self, said: Unsubscribe, under_way: set[asyncio.Task[None]]) -> None:
+        await asyncio.wait(under_way)
+        self._entrance.unsubscribe(self, said)
 
     def _start(self, work: Any, id: int) -> None:
         if self._calls is None:

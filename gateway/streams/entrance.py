@@ -6,6 +6,8 @@ or by a sub-protocol, `bearer.<token>` beside `tidegate.v1`. Everybody else send
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from random import Random
 from typing import Final
 from urllib.parse import unquote
@@ -32,6 +34,7 @@ from gateway.streams import commands
 from gateway.streams.client import Client
 from gateway.streams.handshake import Refused, Request
 from gateway.streams.hub import Hub
+from gateway.streams.limits import MARKS_PER_SOCKET_MAX
 from gateway.streams.live import Live
 from gateway.streams.living import Living
 from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, problem_told, written
@@ -40,6 +43,8 @@ from gateway.streams.topics import STATUS, Topic, topic_of
 log = structlog.get_logger(__name__)
 
 BEARER: Final = "bearer."
+SHOWN: Final[tuple[str, ...]] = ("authorization", "cookie", "tidegate-session")
+"""The headers by which somebody shows who they are."""
 JITTER_MS: Final = 5_000
 """Whoever is sent away comes back spread over this."""
 
@@ -71,13 +76,17 @@ class Entrance:
             self._front.rates.known(caller, address, came=True)
         except Problem as problem:
             return Refused(problem.status, problem.code, str(problem), problem.fault, problem.retry_after_ms)
-        return Client(self, caller, address)
+        shown = {name: headers[name] for name in SHOWN if name in headers}
+        return Client(self, caller, address, partial(self._front.caller, "GET", parts[2], shown))
 
     def come(self, client: Client) -> None:
         self._clients.add(client)
 
     def go(self, client: Client) -> None:
         self._clients.discard(client)
+        for mark in client.marks:
+            self.hub.take_back(mark)
+        client.marks.clear()
         for name, live in client.topics.items():
             live.leave(client)
             self.not_here(client, name)
@@ -85,6 +94,10 @@ class Entrance:
 
     def jitter_ms(self) -> int:
         return self._dice.randrange(JITTER_MS)
+
+    @property
+    def clients(self) -> Iterable[Client]:
+        return self._clients
 
     @property
     def sockets(self) -> int:
@@ -107,6 +120,7 @@ class Entrance:
                 return
             since = -1  # of another log, or of this one before it was lost: begin anew
         try:
+            client.caller = await client.still()
             topics = [topic_of(name) for name in dict.fromkeys(names)]
             for topic in topics:
                 await self._may_follow(client.caller, topic, said.token)
@@ -175,12 +189,12 @@ class Entrance:
     # Asking
 
     async def call(self, client: Client, said: CallFor) -> None:
-        id, caller = b"%d" % said.id, client.caller
-        command = ""
-        if said.key:
-            args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
-            command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
+        id, command = b"%d" % said.id, ""
         try:
+            caller = client.caller = await client.still()
+            if said.key:
+                args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
+                command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
             self._front.rates.known(caller, client.address, COMMAND_DEEDS.get(said.command))
             if command:
                 self._edge.keys_seen.note(command)
@@ -208,7 +222,19 @@ class Entrance:
         self._sync(client, b"%d" % said.id, at)
 
     def _sync(self, client: Client, id: bytes, at: int) -> None:
-        self.hub.when_through(at, lambda: client.say(written("synced", id, position=self.hub.spelled(max(at, 0)))))
+        if len(client.marks) >= MARKS_PER_SOCKET_MAX:
+            detail = f"a socket waits for at most {MARKS_PER_SOCKET_MAX} positions at a time"
+            client.say(problem_told(id, Problem("too_many_requests", detail, "busy")))
+            return
+
+        def through() -> None:
+            client.marks.discard(mark)
+            client.say(written("synced", id, position=self.hub.spelled(max(at, 0))))
+
+        mark: object | None = None
+        mark = self.hub.when_through(at, through)
+        if mark is not None:
+            client.marks.add(mark)
 
 
 def _follow(client: Client, live: Live, id: bytes, since: int | None) -> None:

@@ -21,6 +21,7 @@ from gateway.streams.hub import Hub
 from gateway.streams.limits import TOPICS_PER_EVENTS_MAX, UNSENT_BYTES_MAX
 from gateway.streams.live import Live, Step
 from gateway.streams.messages import NO_ID, Begun, problem_told
+from gateway.streams.staying import Still
 from gateway.streams.topics import STATUS, Topic, topic_of
 
 COMMENT_EVERY_S: Final = 15.0
@@ -44,7 +45,8 @@ _STANDS: Final = msgspec.json.Decoder(_Stands)
 class Events:
     """One stream: a `Follower` whose messages are taken out by `run`."""
 
-    def __init__(self, hub: Hub, topics: Sequence[Topic]) -> None:
+    def __init__(self, hub: Hub, topics: Sequence[Topic], still: Still) -> None:
+        self.still: Final = still
         self._hub: Final = hub
         self._names: Final = [topic.name for topic in topics]
         self._topics: Final = topics
@@ -54,6 +56,8 @@ class Events:
         self._behind: dict[Live, None] = {}
         self._news: Final = asyncio.Event()
         self._lives: Final[list[Live]] = []
+        self._broken = False
+        """Whether a topic failed that can be followed again later: its listener comes back with where it stood."""
         self.ended = False
 
     async def start(self, org: str, last_id: str, address: bytes | None = None) -> None:
@@ -67,6 +71,10 @@ class Events:
             else:
                 live.follow(self, NO_ID, None if topic.kind == STATUS else at)
 
+    def sent_away(self, problem: Problem) -> None:
+        """What they showed when they came is good for nothing any more. Who comes back is told so."""
+        self.stop()
+
     def stop(self) -> None:
         self.ended = True
         self._news.set()
@@ -74,7 +82,7 @@ class Events:
             live.leave(self)
 
     async def run(self) -> AsyncIterator[bytes]:
-        """The bytes of the stream, until it is stopped."""
+        """The bytes of the stream, until it is stopped, or a topic fails for now: a browser comes back by itself."""
         yield b"retry: %d\n\n" % RETRY_MS
         while not self.ended:
             if not self._unread:
@@ -87,10 +95,12 @@ class Events:
                 except TimeoutError:
                     yield b": still here\n\n"
                 continue
-            said = b"".join(self._unread)
+            said, broken = b"".join(self._unread), self._broken
             self._unread.clear()
             self._unread_bytes = 0
             yield said
+            if broken:
+                return
 
     def _catch_up(self) -> None:
         behind, self._behind = self._behind, {}
@@ -115,6 +125,8 @@ class Events:
 
     def fails(self, live: Live, id: bytes, problem: Problem) -> None:
         self._say("problem", problem_told(id, problem, live.topic.name))
+        if problem.fault != "caller":
+            self._broken = True
 
     def _say(self, kind: str, message: bytes) -> None:
         where = ".".join(str(self._at.get(name, "")) for name in self._names)

@@ -80,7 +80,7 @@ class Hub:
         self._beats: Subscription | None = None
         self._through: Final[dict[str, int]] = {}
         """By projector, how far it has told all that it tells at once."""
-        self._marks: Final[list[tuple[int, Callable[[], None]]]] = []
+        self._marks: Final[dict[object, tuple[int, Callable[[], None]]]] = {}
         self._state: State = "ok"
         self._state_number = 0
         self._beat_at = 0.0
@@ -255,22 +255,27 @@ class Hub:
         """All that is told at once has been heard through this sequence."""
         return max(self._through.values(), default=-1)
 
-    def when_through(self, sequence: int, then: Callable[[], None]) -> None:
-        """Call it once everything through that sequence was told to everybody."""
+    def when_through(self, sequence: int, then: Callable[[], None]) -> object | None:
+        """Call it once everything through that sequence was told to everybody. Until then it may be taken back by what
+        is returned."""
         if self.through >= sequence and not self._outgoing:
             then()
-        else:
-            self._marks.append((sequence, then))
+            return None
+        mark = object()
+        self._marks[mark] = (sequence, then)
+        return mark
+
+    def take_back(self, mark: object) -> None:
+        self._marks.pop(mark, None)
 
     def _pass_marks(self) -> None:
         if not self._marks:
             return
         self._flush()
         through = self.through
-        due = [then for sequence, then in self._marks if sequence <= through]
-        self._marks[:] = [one for one in self._marks if one[0] > through]
-        for then in due:
-            then()
+        for mark, (_, then) in [one for one in self._marks.items() if one[1][0] <= through]:
+            if self._marks.pop(mark, None) is not None:  # else it was taken back by one before it
+                then()
 
     # Telling
 

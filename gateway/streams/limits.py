@@ -62,6 +62,10 @@ MESSAGES_PER_S: Final = 50
 MESSAGES_BURST: Final = 200
 UNSENT_BYTES_MAX: Final = 256 << 10
 """Of one reader. What comes then is left out, and the topics are shown to it anew when it has caught up."""
+UNREAD_BYTES_MAX: Final = 2 * UNSENT_BYTES_MAX
+"""Of one reader who goes on asking: with more than that before it, it is sent away."""
+MARKS_PER_SOCKET_MAX: Final = 64
+"""Positions that a socket waits for at a time (`sync`)."""
 STALLED_S: Final = 20.0
 """A reader that has not caught up for so long is told where it stands, and goodbye."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,13 +15,14 @@ from gateway.limiting.limits import RateLimits
 from gateway.limiting.rates import Rates
 from gateway.problems import Problem
 from gateway.streams import limits
-from gateway.streams.client import Client
+from gateway.streams.client import NOT_ANY_MORE, SLOW, Client
 from gateway.streams.entrance import Entrance
 from gateway.streams.hub import Hub
-from gateway.streams.limits import TOPICS_PER_SOCKET_MAX
+from gateway.streams.limits import MARKS_PER_SOCKET_MAX, TOPICS_PER_SOCKET_MAX, UNREAD_BYTES_MAX
 from gateway.streams.live import Live
 from gateway.streams.living import Living
-from gateway.streams.messages import Subscribe, Unsubscribe
+from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe
+from gateway.streams.staying import LOOK_EVERY_S, watch
 from gateway.streams.topics import Topic, topic_of
 from tests.support.gateway import ORG, TOMORROW, Gate, in_virtual_time, open_gateway, told
 
@@ -38,8 +40,10 @@ class Wire:
     def send(self, frame: bytes) -> None:
         self.said.append(msgspec.json.decode(frame[frame.index(b"{") :]))
 
+        self.closed: tuple[int, str] | None = None
+
     def close(self, code: int, reason: str) -> None:
-        raise AssertionError((code, reason))
+        self.closed = (code, reason)
 
 
 class Visit:
@@ -70,8 +74,8 @@ class Doorway:
 
     async def visit(self, token: str = "", address: str = "") -> Visit:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        caller = await self._gate.front.caller("CONNECT", ORG, headers)
-        return Visit(self.entrance, Client(self.entrance, caller, address))
+        still = partial(self._gate.front.caller, "GET", ORG, headers)
+        return Visit(self.entrance, Client(self.entrance, await still(), address, still))
 
 
 async def joined(gate: Gate) -> tuple[str, str]:
@@ -189,3 +193,59 @@ async def test_what_is_followed_of_one_organisation_leaves_room_for_others(monke
         assert await visits[0].subscribe("room/launch") == ["busy"]
         hub = gate.edge.hub
         assert (await hub.live("other", topic_of("room/launch"))).org == "other"
+
+
+async def test_a_key_that_was_revoked_opens_nothing_over_a_socket_that_it_opened() -> None:
+    """Whoever asks is told so, and whoever only listens is sent away."""
+    async with open_gateway() as gate:
+        doorway, key = Doorway(gate), await gate.key("service", id="shop")
+        visit, visitor = await doorway.visit(key), await doorway.visit(await gate.session())
+        assert await visit.subscribe("bookings") == []
+        watching = asyncio.ensure_future(watch(lambda: doorway.entrance.clients))
+        await asyncio.sleep(LOOK_EVERY_S * 2)
+        assert (visit.wire.closed, visitor.wire.closed) == (None, None)
+        revoked = await gate.delete(f"/v1/{ORG}/keys/shop", as_=gate.owner)
+        assert revoked.status_code == 200, told(revoked)
+        await gate.told()
+        assert await visit.subscribe("status") == ["bad_token"]
+        await doorway.entrance.call(visit.client, CallFor(id=3, command="book", body=msgspec.Raw(b"{}")))
+        assert visit.wire.said[-1]["code"] == "bad_token"
+        await asyncio.sleep(LOOK_EVERY_S + 1)
+        assert visit.wire.closed == (NOT_ANY_MORE, "bad_token")
+        assert visitor.wire.closed is None
+        watching.cancel()
+
+
+async def test_what_is_unsubscribed_from_before_it_began_is_not_followed() -> None:
+    """Whatever a client sends first is done first."""
+    async with open_gateway() as gate:
+        doorway, topic = Doorway(gate), f"holds/studio-north/{TOMORROW}"
+        visit = await doorway.visit()
+        visit.client.heard(msgspec.json.encode({"type": "subscribe", "id": 1, "topic": topic}))
+        visit.client.heard(msgspec.json.encode({"type": "unsubscribe", "id": 2, "topic": topic}))
+        await asyncio.sleep(1)
+        assert visit.wire.said[-1]["type"] == "unsubscribed"
+        assert not visit.client.topics
+
+
+async def test_positions_that_never_come_are_waited_for_while_somebody_does() -> None:
+    """So many at a time, and not after they have gone."""
+    async with open_gateway() as gate:
+        doorway = Doorway(gate)
+        visit, hub = await doorway.visit(), gate.edge.hub
+        for number in range(MARKS_PER_SOCKET_MAX + 1):
+            doorway.entrance.sync(visit.client, Sync(id=number, position=f"{gate.edge.epoch}:{10**14}"))
+        assert len(hub._marks) == MARKS_PER_SOCKET_MAX
+        assert visit.wire.said[-1]["code"] == "too_many_requests"
+        visit.client.closed()
+        assert not hub._marks
+
+
+async def test_whoever_asks_and_does_not_read_is_sent_away() -> None:
+    """Their answers are not kept for them without end."""
+    async with open_gateway() as gate:
+        visit = await Doorway(gate).visit()
+        visit.wire.unsent = UNREAD_BYTES_MAX + 1
+        visit.client.heard(b'{"type":"sync","id":1}')
+        assert visit.wire.said[-1]["type"] == "goaway"
+        assert visit.wire.closed == (SLOW, "slow")
