@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 from events.clock import Instant
 from events.codec import Numbers
-from events.facts import Fact, FactSet
+from events.facts import Fact, FactSet, Personal
 
 
 class Joined(Fact, frozen=True, omit_defaults=True):
-    """`session` and `identity` are hashes; `room` is the sequence of the room that this was decided by."""
+    """`session` and `identity` are hashes; `room` is the sequence of the room that this was decided by. `email` is
+    where to write when it is their turn, if they said so: it stands here, and in no other fact."""
 
     number: int
     session: str
@@ -23,6 +24,7 @@ class Joined(Fact, frozen=True, omit_defaults=True):
     lane: str = ""
     identity: str = ""
     work: str = ""
+    email: Personal = ""
 
 
 class Left(Fact, frozen=True):

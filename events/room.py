@@ -69,6 +69,9 @@ class RoomSettings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Whether somebody who comes while nobody waits and a seat is free is called at once; else at the next second."""
     one_per_identity: bool = False
     work_bits: int = 0
+    near_ahead: int = 50
+    """Whoever left an address is told that their turn is near when they stand among so many of their lane that are
+    next; 0 for never."""
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -114,20 +117,30 @@ class Drawn(Fact, frozen=True):
     """By lane, how many were shuffled."""
 
 
-class LinesHeard(Fact, frozen=True):
-    """In the order of the log."""
+class LinesHeard(Fact, frozen=True, omit_defaults=True):
+    """In the order of the log. `reachable`, by shard, are those of whoever joined that have left an address."""
 
     heard: tuple[Heard, ...]
+    reachable: tuple[tuple[int, Numbers], ...] = ()
 
 
-class TicketsCalled(Fact, frozen=True):
+class TurnsNear(Fact, frozen=True):
+    """These left an address and are soon to be called: they are told so, once."""
+
+    lane: str
+    tickets: tuple[str, ...]
+
+
+class TicketsCalled(Fact, frozen=True, omit_defaults=True):
     """In this order, each through `until`. Those of the lane that stood before them were gone or absent. `owed` is what
-    the ordinary lane has to its credit after all that was called at once, in hundredths of a call."""
+    the ordinary lane has to its credit after all that was called at once, in hundredths of a call. `reachable` says
+    which of `tickets`, counted from 0, have left an address."""
 
     lane: str
     tickets: tuple[str, ...]
     until: Instant
     owed: int = 0
+    reachable: Numbers = ""
 
 
 class TicketsMissed(Fact, frozen=True):
@@ -174,6 +187,7 @@ RoomFact: TypeAlias = (
     | PhaseEntered
     | Drawn
     | LinesHeard
+    | TurnsNear
     | TicketsCalled
     | TicketsMissed
     | ClaimWaits
@@ -189,6 +203,7 @@ FACTS = FactSet[RoomFact](
         PhaseEntered,
         Drawn,
         LinesHeard,
+        TurnsNear,
         TicketsCalled,
         TicketsMissed,
         ClaimWaits,

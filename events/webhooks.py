@@ -23,6 +23,7 @@ EVENTS: Final = (
     "standby.joined", "standby.offered", "standby.taken", "standby.lapsed", "standby.left",
     "room.put", "room.phase", "room.drawn",
     "ticket.called", "ticket.claimed", "ticket.missed", "ticket.exited", "ticket.expired",
+    "turn.near", "turn.now",
 )  # fmt: skip
 """What an endpoint can ask to be told, by name."""
 TEST: Final = "webhook.test"

@@ -47,6 +47,7 @@ from projections.questions import (
     SinceAnswer,
     TicketOf,
     Tickets,
+    TurnOf,
     Unanswered,
     WhichDays,
 )
@@ -134,6 +135,8 @@ class ReadModels:
                 return waiting.ticket_answer(self.rooms, asked, now)
             case Tickets():
                 return waiting.ticket_answers(self.rooms, asked, now)
+            case TurnOf():
+                return waiting.turn_of(self.rooms, asked, now)
             case NumbersOf():
                 return waiting.numbers_of(self.rooms, asked.org, asked.room, now)
             case _:

@@ -355,6 +355,21 @@ class Tickets(Question, frozen=True):
     tickets: tuple[str, ...]
 
 
+class TurnOf(Question, frozen=True):
+    """Whom to tell that it is a ticket's turn, and how it stands: for whoever writes letters, and for nobody else. None
+    where no address was left, or nothing is to be told any more."""
+
+    ticket: str
+
+
+class TurnAnswer(msgspec.Struct, frozen=True):
+    """`title` is what people call the room."""
+
+    email: Personal
+    title: str
+    stands: TicketAnswer
+
+
 class NumbersOf(Question, frozen=True):
     """A room in numbers, for those who run it."""
 
@@ -406,6 +421,7 @@ KINDS: Final[dict[str, tuple[type[Question], Any]]] = {
     "room": (RoomOf, RoomAnswer),
     "ticket": (TicketOf, TicketAnswer),
     "tickets": (Tickets, tuple[TicketAnswer | None, ...]),
+    "turn": (TurnOf, TurnAnswer | None),
     "numbers": (NumbersOf, RoomNumbers),
 }
 """Every question by the name that it is asked under, with what its answer is."""

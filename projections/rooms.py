@@ -40,7 +40,7 @@ from projections.room_topics import (
     about_of,
 )
 from projections.saved_rooms import SavedRoom, lanes_of, pack, places_of, unpack
-from projections.standing import IN_LINE, NAMES, Move, State
+from projections.standing import BECOMES, IN_LINE, NAMES, Move, State
 
 _BEFORE_OPENING: Final = ("scheduled", "pre_queue")
 _OPEN: Final = ("open", "draining")
@@ -67,6 +67,8 @@ class Room:
         self.places = Places()
         self.pace = Pace()
         self.waits = Waits()
+        self.addresses: dict[int, str] = {}
+        """By row, of those who left one and are not in yet."""
         self.first_in_at: Instant = 0
         """When the first pass was given."""
         self.changed_at = 0
@@ -148,6 +150,7 @@ class _Taking:
         if facts[-1].number != facts[0].number + len(facts) - 1:
             raise IndexError(f"the tickets of shard {shard} are not numbered without a gap")
         rows = room.places.join(shard, facts[0].number, names, self._at // 1_000, self._sequence)
+        room.addresses |= {int(rows[at]): fact.email for at, fact in enumerate(facts) if fact.email}
         for lane, mine in room.places.by_lane(rows):
             room.pace.add(lane, "joined", len(rows[mine]))
         if room.phase in _BEFORE_OPENING and not room.seed:
@@ -248,6 +251,9 @@ class _Taking:
         if not len(moved.rows):
             return moved
         self._counted = True
+        if room.addresses and BECOMES[move][1] >= State.ACTIVE:  # nobody writes to them any more
+            for row in moved.rows.tolist():
+                room.addresses.pop(row, None)
         if move == Move.CLAIMED:
             room.first_in_at = room.first_in_at or self._at
         for lane, mine in room.places.by_lane(moved.rows):
@@ -393,7 +399,7 @@ class Rooms:
                 saved.settings, about_of(saved.settings), saved.phase, saved.seed
             )  # fmt: skip
             one.first_in_at, one.changed_at, one.numbers_at = saved.first_in_at, saved.changed_at, saved.numbers_at
-            one.places = places_of(saved, columns)
+            one.places, one.addresses = places_of(saved, columns), dict(saved.addresses)
             one.pace.load(saved.pace_at, pace)
             one.waits.load(saved.waits, saved.ring)
 
@@ -403,4 +409,5 @@ def _saved(org: str, id: str, one: Room) -> SavedRoom:
     return SavedRoom(
         org, id, one.settings, one.phase, one.seed, one.first_in_at, one.changed_at, one.numbers_at, places.drawing,
         lanes_of(places), places.block_lane, places.block_at, one.waits.count, one.waits.kept(), one.pace.at,
+        list(one.addresses.items()),
     )  # fmt: skip

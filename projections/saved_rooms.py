@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from events.clock import Instant
 from events.codec import canonical
+from events.facts import Personal
 from events.room import Phase, RoomSettings
 from projections.paces import FIELDS, Row
 from projections.places import COLUMNS, Places
@@ -61,6 +62,7 @@ class SavedRoom(msgspec.Struct):
     waits: int
     ring: list[int]
     pace_at: Instant
+    addresses: list[tuple[int, Personal]] = []
 
 
 _SAVED: Final = msgspec.json.Decoder(list[SavedRoom])

@@ -19,6 +19,8 @@ from projections.questions import (
     TicketAnswer,
     TicketOf,
     Tickets,
+    TurnAnswer,
+    TurnOf,
     Unanswered,
 )
 from projections.room_topics import BlockShown, LaneShown, RoomShown, TicketShown
@@ -64,6 +66,14 @@ def ticket_answers(rooms: Rooms, asked: Tickets, now: Instant) -> tuple[TicketAn
     estimates = _Estimates(now)
     found = ((id, _found(rooms, asked.org, id)) for id in asked.tickets)
     return tuple(None if one is None else _answer(id, *one, estimates) for id, one in found)
+
+
+def turn_of(rooms: Rooms, asked: TurnOf, now: Instant) -> TurnAnswer | None:
+    found = _found(rooms, asked.org, asked.ticket)
+    email = None if found is None else found[0].addresses.get(found[1])
+    if found is None or email is None:
+        return None
+    return TurnAnswer(email, found[0].about.title, _answer(asked.ticket, *found, _Estimates(now)))
 
 
 def _answer(id: str, room: Room, row: int, estimates: _Estimates) -> TicketAnswer:

@@ -28,6 +28,7 @@ _OF_ROOMS: Final = {
     "identity_needed": "say who it is, --identity: one place for each",
     "identity_has_place": "use the --key that their place was given to",
     "bad_key": "leave --key out, and one is made",
+    "bad_email": "an address is like ann@example.org, or leave --email out",
     "work_stale": "join again: the work is done anew",
     "work_replayed": "join again: the work is done anew",
     # Tickets
@@ -58,7 +59,8 @@ _OF_ROOMS: Final = {
         f"bad_{name}": _SETTINGS
         for name in (
             "per_minute", "burst", "shards", "ordinary_share", "work_bits", "queue_max", "active_s", "active_max_s",
-            "claim_s", "absent_after_s", "absence_max_s", "title", "announcement", "lanes", "lane", "codes",
+            "claim_s", "absent_after_s", "absence_max_s", "near_ahead", "title", "announcement", "lanes", "lane",
+            "codes",
         )
     },
 }  # fmt: skip

@@ -25,6 +25,7 @@ from events.room import (
     TicketExited,
     TicketsCalled,
     TicketsMissed,
+    TurnsNear,
 )
 
 NAMED_MAX: Final = 3
@@ -68,6 +69,8 @@ class Teller:
                 return _heard(heard)
             case TicketsCalled(lane, tickets):
                 return f"called{f' from the lane {lane}' if lane else ''}: {self._tickets(tickets)}"
+            case TurnsNear(lane, tickets):
+                return f"soon to be called{f' from the lane {lane}' if lane else ''}: {self._tickets(tickets)}"
             case TicketsMissed(again, out):
                 some = [f"once more: {self._tickets(again)}"] if again else []
                 return "missed their call; " + "; ".join(some + ([f"out: {self._tickets(out)}"] if out else []))

@@ -85,17 +85,18 @@ async def join(
     lane: str = "",
     code: str = "",
     identity: str = "",
+    email: str = "",
     worked: Callable[[int], None] | None = None,
 ) -> InLine:
     """Stand in line; whoever stands there already gets their own ticket again. `worked` is told how many hashes the
     work has taken so far, where there is work."""
     try:
-        answer = await asking.ask(*joining(door, key, lane=lane, code=code, identity=identity))
+        answer = await asking.ask(*joining(door, key, lane=lane, code=code, identity=identity, email=email))
     except Refused as refused:
         if refused.code != "work_needed":
             raise
         work = await done(door.room, door.whose(key, identity), door.settings.work_bits, asking.clock, worked)
-        answer = await asking.ask(*joining(door, key, lane=lane, code=code, identity=identity, work=work))
+        answer = await asking.ask(*joining(door, key, lane=lane, code=code, identity=identity, work=work, email=email))
     except UnknownOutcome as error:
         raise JoinUnknown(f"whether it has joined is not known, key {key}: {error}") from error
     return InLine(answer.reply["ticket"], answer.reply["new"], answer.sequence)

@@ -14,7 +14,7 @@ import msgspec
 
 from actors.booking.limits import LIMITS
 from actors.decider import Consulted, Leases, Refusal
-from actors.text import unfit_text
+from actors.text import is_email, unfit_text
 from events.calendar.items import (
     Unfit,
     guarded,
@@ -36,7 +36,6 @@ Moment: TypeAlias = Literal["take", "confirm"]
 OFFERS_MAX: Final = 4_096
 """Remembered at a time."""
 ANSWER_CHARACTERS_MAX: Final = 5_000
-_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _PHONE: Final = re.compile(r"\+?[0-9 ()./-]{3,40}")
 
@@ -122,7 +121,7 @@ def _malformed(question: Question, answer: str) -> str | None:
     if problem is not None:
         return problem.detail
     match question.kind:
-        case "email" if not _EMAIL.fullmatch(answer):
+        case "email" if not is_email(answer):
             return "this is no e-mail address"
         case "phone" if not _PHONE.fullmatch(answer):
             return "this is no telephone number"
@@ -143,7 +142,7 @@ def bad_booker(booker: Booker) -> Refusal | None:
     for name, text in (("name", booker.name), ("email", booker.email), ("phone", booker.phone)):
         if (problem := bad_text(name, text, most, lines=False)) is not None:
             return problem
-    if booker.email and not _EMAIL.fullmatch(booker.email):
+    if booker.email and not is_email(booker.email):
         return Refusal("bad_email", f"{booker.email!r} is no e-mail address")
     return None
 

@@ -37,9 +37,9 @@ class Door(msgspec.Struct, frozen=True):
 
 
 def joining(
-    door: Door, key: str, *, lane: str = "", code: str = "", identity: str = "", work: str = ""
+    door: Door, key: str, *, lane: str = "", code: str = "", identity: str = "", work: str = "", email: str = ""
 ) -> tuple[str, Join]:
     """Whom to ask, and what."""
     shard = shard_of(door.whose(key, identity), door.settings.shards)
-    command = Join(key, lane=lane, code=code, identity=identity, work=work, room=door.sequence)
+    command = Join(key, lane=lane, code=code, identity=identity, work=work, room=door.sequence, email=email)
     return line_actor(door.org, door.room, shard), command

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from actors.decider import Command
 from events.codec import Numbers
+from events.facts import Personal
 from events.room import RoomSettings
 
 # Of a line
 
 
-class Join(Command, frozen=True):
+class Join(Command, frozen=True, omit_defaults=True):
     """Stand in line; whoever stands there already gets their own ticket again. `room` is the sequence of the room that
     the asker knows of: nobody is to decide by an older one."""
 
@@ -20,6 +21,8 @@ class Join(Command, frozen=True):
     identity: str = ""
     work: str = ""
     room: int = 0
+    email: Personal = ""
+    """Where to write when it is their turn. Whoever stands there already has the one that they came with."""
 
 
 class Touch(Command, frozen=True):

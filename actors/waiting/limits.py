@@ -28,6 +28,10 @@ HEARD_BYTES_AT_ONCE_MAX: Final = 96 << 10
 """And as many bytes, as it is written: many lines that say little, one commit each, come to more than what is said."""
 CALLED_AT_ONCE_MAX: Final = 8_000
 """Tickets called in one step. Three steps are one commit."""
+NEAR_AHEAD_MAX: Final = 10_000
+"""The most of a lane to whom their turn may be said to be near."""
+NEAR_AT_ONCE_MAX: Final = 4_000
+"""Of those, so many are told so in one step."""
 ENDED_AT_ONCE_MAX: Final = 4_000
 ENTERED_AT_ONCE_MAX: Final = 1_000
 """Of those who wait for a seat, so many get one in one step."""
@@ -50,3 +54,4 @@ _TICKET_BYTES_MAX: Final = len('"63.67108863",')
 assert 2 * (1 + DUE_AGAIN_MAX) * CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX < ground.LOG_MESSAGE_BYTES_MAX * 3 // 4
 assert JOINS_HEARD_AT_ONCE_MAX * TAG_DIGITS < HEARD_BYTES_AT_ONCE_MAX < CALLED_AT_ONCE_MAX * _TICKET_BYTES_MAX
 assert 2 * ENDED_AT_ONCE_MAX <= CALLED_AT_ONCE_MAX
+assert 2 * NEAR_AT_ONCE_MAX <= CALLED_AT_ONCE_MAX

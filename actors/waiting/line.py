@@ -13,6 +13,7 @@ import msgspec
 from pyroaring import BitMap
 
 from actors.decider import Consulted, Decider, Decision, Refusal, Tick
+from actors.text import is_email
 from actors.waiting.commands import Join, Leave, Present, Remove, ShowLine, Touch
 from actors.waiting.lifecycle import JOINS
 from actors.waiting.limits import FORGOTTEN_AT_ONCE_MIN, LIVING_PER_SHARD_MAX, PRESENT_BYTES_MAX
@@ -127,7 +128,7 @@ def _join(line: Line, seen: Shard, command: Join, at: Instant, by: By) -> Answer
         return refusal
     identity = hidden(command.identity) if room.settings.one_per_identity else ""
     work = command.work if room.settings.work_bits else ""
-    joined = Joined(line.next, session, by.sequence, command.lane, identity, work)
+    joined = Joined(line.next, session, by.sequence, command.lane, identity, work, command.email)
     last = (number, line.identities.get(identity))
     over = BitMap(one for one in last if one is not None and one in line.living)
     before = (Forgotten(spelled(over)),) if over else ()
@@ -146,6 +147,8 @@ def _unwelcome(line: Line, seen: Shard, session: str, command: Join, at: Instant
                 return Refusal("room_draining", f"nobody joins the room {line.room!r} any more", "late")
             case _:
                 return Refusal("room_closed", f"the room {line.room!r} is closed", "late")
+    if command.email and not is_email(command.email):
+        return Refusal("bad_email", "that is no e-mail address")
     if settings.one_per_identity and not command.identity:
         return Refusal("identity_needed", "this room wants to know who is who")
     whose = hidden(command.identity) if settings.one_per_identity else session

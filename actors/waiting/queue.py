@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Final
 
 import msgspec
@@ -43,6 +44,8 @@ class Shard(msgspec.Struct):
     absent: BitMap = msgspec.field(default_factory=BitMap)
     lanes: dict[str, BitMap] = {}
     """Who stands in which lane, but for the ordinary one."""
+    reachable: BitMap = msgspec.field(default_factory=BitMap)
+    """Who left an address."""
 
     def is_over(self, number: int) -> bool:
         """For whom the room has done what it can. Who left or expired is the line's to know."""
@@ -71,19 +74,29 @@ class Queue(msgspec.Struct):
     head: list[Place] = []
     """A heap: who stands before the buffer."""
     passed_over: dict[str, Place] = {}
+    untold: BitMap = msgspec.field(default_factory=BitMap)
+    """The places in the buffer of those who left an address, and were not told yet that their turn is near."""
 
     @property
     def length(self) -> int:
         return len(self.tickets) // _TICKET_BYTES
 
-    def append(self, shard: int, first: int, count: int, tags: str) -> None:
+    def append(self, shard: int, first: int, count: int, tags: str, reachable: BitMap | None = None) -> None:
+        """`reachable` are those of the shard who left an address, these among them."""
         base = shard << _NUMBER_BITS | first
+        if reachable:
+            start = self.first + self.length - first
+            self.untold.update(start + number for number in reachable & BitMap(range(first, first + count)))
         self.tickets += struct.pack(f"<{count}I", *range(base, base + count))
         self.tags += bytes.fromhex(tags)
 
     def shuffle(self, seed: str, lane: str) -> None:
         """Everybody who stands in the buffer, of which nobody was taken, by the draw."""
         order = drawn_order(seed, lane, self.length)
+        if self.untold:
+            untold = np.zeros(self.length, np.bool_)
+            untold[np.asarray(self.untold.to_array(), np.int64)] = True
+            self.untold = BitMap(np.flatnonzero(untold[order]))
         self.tickets = bytearray(np.frombuffer(self.tickets, "<u4")[order].tobytes())
         self.tags = bytearray(np.frombuffer(self.tags, "<u8")[order].tobytes())
 
@@ -117,6 +130,31 @@ class Queue(msgspec.Struct):
                 return place
         raise LookupError("nobody waits in this lane")
 
+    def nearing(self, ahead: int, waiting: int, most: int) -> list[str]:
+        """Who is to be told that their turn is near: those who stand on the `ahead` places that are next; everybody,
+        when no more than that wait at all. Absent ones too: who comes back in time loses nothing."""
+        end = self.first + (self.length if waiting <= ahead else self.taken + ahead)
+        if not self.untold or self.untold.min() >= end:
+            return []
+        places = takewhile(lambda place: place < end, self.untold)
+        return [self._at(place - self.first).ticket for place in islice(places, most)]
+
+    def told(self, tickets: Sequence[str]) -> None:
+        """These know. Nobody stands before them who does not."""
+        for ticket in tickets:
+            place = self.untold.min()
+            self.untold.discard(place)
+            if self._at(place - self.first).ticket != ticket:
+                raise ValueError(f"{ticket} was told that its turn is near, and another one stands before it")
+
+    def gone(self, shard: int, numbers: BitMap) -> None:
+        """Nobody has to be told what is over for them."""
+        if self.untold and numbers:
+            places = np.asarray(self.untold.to_array(), np.int64)
+            tickets = np.frombuffer(self.tickets, "<u4")[places - self.first]
+            over = np.asarray(numbers.to_array(), np.uint32) | np.uint32(shard << _NUMBER_BITS)
+            self.untold -= BitMap(places[np.isin(tickets, over)])
+
     def _may_go(self, shards: Sequence[Shard], place: Place) -> bool:
         if _stands(shards, place.ticket):
             return True
@@ -126,6 +164,8 @@ class Queue(msgspec.Struct):
         return False
 
     def _trim(self) -> None:
+        if self.untold:
+            self.untold.remove_range(0, self.first + self.taken)
         if self.taken >= _TAKEN_MIN and 2 * self.taken >= self.length:
             del self.tickets[: self.taken * _TICKET_BYTES]
             del self.tags[: self.taken * _TAG_BYTES]

@@ -38,6 +38,7 @@ from actors.waiting.queue import next_in_turn
 from actors.waiting.settings import unfit, unfit_change
 from actors.waiting.showing import shown, shown_ticket, status_of
 from actors.waiting.standing import Call, Room, Seat, ends, evolve, may_go_again
+from actors.waiting.turns import call_of, nearing, reachable_in
 from events.clock import Instant
 from events.commit import GENESIS
 from events.room import (
@@ -53,7 +54,6 @@ from events.room import (
     SecretCommitted,
     TicketClaimed,
     TicketExited,
-    TicketsCalled,
     TicketsMissed,
 )
 from events.waiting.draw import commitment_of, seed_of
@@ -191,7 +191,8 @@ def _due(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
 def _hear(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
     if not _listens(room) or not by.news or by.news[-1].sequence <= room.heard:
         return ()
-    return (LinesHeard(hear(by.news, room.heard, heads=room.settings.draw and not room.drawn)),)
+    heard = hear(by.news, room.heard, heads=room.settings.draw and not room.drawn)
+    return (LinesHeard(heard, reachable_in(by.news, heard)),)
 
 
 def _listens(room: Room) -> bool:
@@ -254,7 +255,13 @@ def _call(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
     called, owed = next_in_turn(room.queues, room.shards, room.waiting, room.lanes, room.owed, share, wanted)
     until = at + room.settings.claim_s * 1_000
     by_lane = groupby(sorted(called, key=lambda one: one[0]), key=lambda one: one[0])
-    return tuple(TicketsCalled(lane, tuple(place.ticket for _, place in some), until, owed) for lane, some in by_lane)
+    return tuple(call_of(room, lane, [place.ticket for _, place in some], until, owed) for lane, some in by_lane)
+
+
+def _near(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
+    """Behind the calls: nobody is told that it is soon who is called at once."""
+    near = nearing(room)
+    return () if near is None else (near,)
 
 
 _STEPS: Final[tuple[Callable[[Room, Instant, Followed], tuple[RoomFact, ...]], ...]] = (
@@ -263,6 +270,7 @@ _STEPS: Final[tuple[Callable[[Room, Instant, Followed], tuple[RoomFact, ...]], .
     _over,
     _let_in,
     _call,
+    _near,
     _drained,
 )
 
@@ -356,6 +364,8 @@ def wake(room: Room) -> Instant | None:
             wanted.append(settings.opens_at)
         if phase == "draining" and room.is_empty:
             wanted.append(_drained_at(room))
+    if nearing(room) is not None:
+        wanted.append(room.entered_at)  # at once: more was due than is done in one commit
     if _listens(room):
         wanted.append(ALWAYS)
     return min((instant for instant in wanted if instant is not None), default=None)

@@ -10,6 +10,7 @@ from actors.waiting.limits import (
     IN_AT_ONCE_MAX,
     LANES_MAX,
     LIVING_PER_SHARD_MAX,
+    NEAR_AHEAD_MAX,
     PER_MINUTE_MAX,
     SECONDS_MAX,
     TEXT_CHARACTERS_MAX,
@@ -35,6 +36,7 @@ def _unfit_bounds(settings: RoomSettings) -> Refusal | None:
         ("shards", settings.shards, 1, SHARDS_MAX),
         ("ordinary_share", settings.ordinary_share, 0, 100),
         ("work_bits", settings.work_bits, 0, WORK_BITS_MAX),
+        ("near_ahead", settings.near_ahead, 0, NEAR_AHEAD_MAX),
     )
     for name, value, least, most in bounds:
         if not least <= value <= most:

@@ -38,6 +38,7 @@ from events.room import (
     TicketExited,
     TicketsCalled,
     TicketsMissed,
+    TurnsNear,
 )
 from events.waiting.sessions import TAG_DIGITS, place_of
 
@@ -161,13 +162,17 @@ def _stands_until(room: Room, ticket: str) -> Instant | None:
 
 def evolve(room: Room, fact: RoomFact, at: Instant) -> Room:
     match fact:
-        case LinesHeard(heard):
+        case LinesHeard(heard, reachable):
             if not room.somebody_waits:
                 room.waiting_since = at
+            for index, numbers in reachable:
+                room.shards[index].reachable |= numbers_of(numbers)
             for one in heard:
                 _hear(room, one)
             if room.phase == "closed":  # it listens for those inside; whoever joined meanwhile came too late
                 _close(room)
+        case TurnsNear(lane, tickets):
+            room.queues[lane].told(tickets)
         case TicketsCalled(lane, tickets, until, owed):
             _call(room, lane, tickets, until, at)
             room.owed = owed
@@ -232,7 +237,8 @@ def _hear(room: Room, heard: Heard) -> None:
     for lane, count in heard.lanes:
         first = heard.first + begin
         queue = room.queues.setdefault(lane, Queue())
-        queue.append(heard.shard, first, count, heard.tags[begin * TAG_DIGITS : (begin + count) * TAG_DIGITS])
+        tags = heard.tags[begin * TAG_DIGITS : (begin + count) * TAG_DIGITS]
+        queue.append(heard.shard, first, count, tags, shard.reachable)
         if lane != ORDINARY:
             shard.lanes.setdefault(lane, BitMap()).add_range(first, first + count)
         room.waiting[lane] = room.waiting.get(lane, 0) + count
@@ -265,8 +271,10 @@ def _gone(room: Room, index: int, numbers: BitMap) -> None:
     if room.missed_once:
         for ticket in _tickets(index, numbers):
             room.missed_once.pop(ticket, None)
+    reachable = numbers & shard.reachable
     for queue in room.queues.values():
         queue.dropped(_tickets(index, numbers))
+        queue.gone(index, reachable)
 
 
 def _count(room: Room, shard: Shard, numbers: BitMap, sign: int) -> None:

@@ -48,6 +48,7 @@ from projections.questions import Row
 Form: TypeAlias = Literal["txt", "html"]
 
 _LEADS_SOMEWHERE: Final = re.compile(r"[/\\@<>。｡]|\.\S|\bwww\b", re.IGNORECASE)
+_BLANKS: Final = re.compile(r" +$", re.MULTILINE)
 _LINES: Final = re.compile(r"\n{3,}")
 _ENCODED: Final = "=?"
 """What an encoded word begins with."""
@@ -80,6 +81,11 @@ class From(NamedTuple):
     base_url: str = ""
 
 
+class Invitation(NamedTuple):
+    calendar: bytes
+    method: Method
+
+
 class Letter(NamedTuple):
     to: str
     name: str
@@ -87,8 +93,8 @@ class Letter(NamedTuple):
     subject: str
     text: str
     html: str
-    calendar: bytes
-    method: Method
+    invitation: Invitation | None = None
+    """What a calendar is told, if that is anything."""
 
 
 def is_true(event: str, row: Row, version: int | None, now: Instant) -> bool:
@@ -116,12 +122,13 @@ def letter_of(event: str, org: str, row: Row, catalog: Catalog, by: From, to: st
         "reason": harmless(row.reason, REASON_CHARACTERS_MAX) if about.method == "CANCEL" else "",
         "link": f"{by.base_url}/{org}/bookings/{quote(row.id, safe='')}" if by.base_url else "",
         "sender": one_line(by.name),
-        "booking": row.id,
+        "about": f"Booking {row.id}",
     }
-    subject, _, sentences = _template(about.template, "txt").safe_substitute(said).partition("\n\n")
+    subject, _, sentences = template(about.template, "txt").safe_substitute(said).partition("\n\n")
     said |= {"subject": subject, "said": sentences.strip()}
     calendar = invitation(org, row, catalog, now, about.method, organizer=by.address, attendee=to)
-    return Letter(to, name, subject, _framed("txt", said), _framed("html", said), calendar, about.method)
+    invited = Invitation(calendar, about.method)
+    return Letter(to, name, subject, framed("txt", said), framed("html", said), invited)
 
 
 def one_line(text: str) -> str:
@@ -137,15 +144,16 @@ def harmless(text: str, most: int) -> str:
     return "" if len(line) > most or _ENCODED in plain or _LEADS_SOMEWHERE.search(line) else line
 
 
-def _framed(form: Form, said: Mapping[str, str]) -> str:
+def framed(form: Form, said: Mapping[str, str], link: str = "link") -> str:
+    """The whole letter, as text or as HTML. `link` is the template of what leads somewhere."""
     known = dict(said) if form == "txt" else {name: escape(text) for name, text in said.items()}
-    for part in ("reason", "link"):  # each stands there with what is around it, or not at all
-        known[part] = _template(part, form).substitute(known).strip() if known[part] else ""
-    return _LINES.sub("\n\n", _template("frame", form).substitute(known))
+    for part, named in (("reason", "reason"), ("link", link)):  # each with what is around it, or not at all
+        known[part] = template(named, form).substitute(known).strip() if known[part] else ""
+    return _LINES.sub("\n\n", _BLANKS.sub("", template("frame", form).substitute(known)))
 
 
 @cache
-def _template(name: str, form: Form) -> Template:
+def template(name: str, form: Form) -> Template:
     return Template((files("gateway.mail") / "templates" / f"{name}.{form}").read_text("utf-8"))
 
 

@@ -1,7 +1,9 @@
-"""A letter as a message (RFC 5322): text, HTML and what calendars read, as one thing that any mail program shows.
+"""A letter as a message (RFC 5322): text, HTML and, for a booking, what calendars read, as one thing that any mail
+program shows.
 
 Its Message-ID follows from the happening alone. So the same letter sent twice, because nobody knew whether the first
-one had been taken, is known by it to be the same. All letters about one booking refer to it, and stand together.
+one had been taken, is known by it to be the same. All letters about one booking, or one ticket, refer to it, and stand
+together.
 
 Whatever is not ASCII is encoded, so that it goes through every server; lines have the length that they may have.
 
@@ -47,8 +49,10 @@ def message_of(letter: Letter, by: From, id: str, thread: str, at: Instant) -> b
     message["Auto-Submitted"] = "auto-generated"  # nobody's holiday notice is to answer (RFC 3834)
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
-    message.add_alternative(letter.calendar.decode(), subtype="calendar", params={"method": letter.method})
-    message.add_attachment(letter.calendar, maintype="application", subtype="ics", filename=FILE)
+    if letter.invitation is not None:
+        calendar, method = letter.invitation
+        message.add_alternative(calendar.decode(), subtype="calendar", params={"method": method})
+        message.add_attachment(calendar, maintype="application", subtype="ics", filename=FILE)
     made = message.as_bytes()
     _look_at(made, message, letter, by)
     return made

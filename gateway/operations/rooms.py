@@ -78,6 +78,7 @@ class RoomWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     straight_through: bool = True
     one_per_identity: bool = False
     work_bits: int = 0
+    near_ahead: int = 50
     commitment: str = ""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from actors.text import EMAIL_CHARACTERS_MAX
 from actors.waiting.asking import joining
 from actors.waiting.commands import Claim, Exit, Leave, Prolong, Remove, Revoke, Touch
 from events.clock import iso
@@ -29,6 +30,9 @@ class JoinWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ""
     )
     work: Annotated[str, Meta(description="Proof of work, where the room asks for it.", max_length=64)] = ""
+    email: Annotated[
+        str, Meta(description="Where to write when it is their turn; shown to nobody.", max_length=EMAIL_CHARACTERS_MAX)
+    ] = ""
 
 
 class Eta(msgspec.Struct, frozen=True):
@@ -89,8 +93,12 @@ async def join(call: Call, room: str, wanted: JoinWanted) -> Joined:
     if not is_identifier(room):
         raise Problem("unknown_room", f"there is no room {room[:64]!r}")
     door = await call.edge.doors.at(call, room)
-    said = {"lane": wanted.lane, "code": wanted.code, "identity": wanted.identity, "work": wanted.work}
-    answer = await call.ask(*joining(door, call.caller.key, **said))
+    answer = await call.ask(
+        *joining(
+            door, call.caller.key, lane=wanted.lane, code=wanted.code, identity=wanted.identity, work=wanted.work,
+            email=wanted.email,
+        )
+    )  # fmt: skip
     ticket = answer.reply["ticket"]
     if call.at_least > call.sequence:  # who says they have seen later makes nobody else wait for that
         shown: TicketAnswer = await call.look(TicketOf(org=call.org, ticket=ticket))

@@ -7,9 +7,12 @@ or more tickets than one body holds, has a third number (`4711-0-1`).
 
 What hangs together is told in order: all of one booking, all of one standby, all of one room and its tickets. That is
 the `entity`. Facts of one kind about tickets that follow each other in a commit are one happening with many tickets:
-a rush calls hundreds a second.
+a rush calls hundreds a second. Turns (`turn.near`, `turn.now`) are of those alone who left an address when they
+joined, one happening and one entity for each ticket: they are what letters are written about, and no letter is to wait
+for that of somebody else.
 
-Sessions, hashes of tokens and of codes, and secrets of draws are in no body; names and addresses of bookers are.
+Sessions, hashes of tokens and of codes, and secrets of draws are in no body, and no address of whoever stands in line;
+names and addresses of bookers are.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import orjson
 
 from events import day, room
 from events.clock import Instant, iso
+from events.codec import numbers_of
 from events.commit import Commit
 from events.day import Booker, Wish
 from events.errors import ChainBroken
@@ -115,9 +119,15 @@ def _told(actor: str, facts: list[Fact]) -> Iterator[tuple[int, int, _Told]]:
             while following < len(facts) and type(facts[following]) is type(fact):
                 following += 1
             every = [entry for one in facts[number:following] for entry in entries(place, one)]
-            for part, first in enumerate(range(0, len(every), TICKETS_PER_BODY_MAX)):
+            bodies = range(0, len(every), TICKETS_PER_BODY_MAX)
+            for part, first in enumerate(bodies):
                 data = {"room": place, "tickets": every[first : first + TICKETS_PER_BODY_MAX]}
                 yield number, part, _Told(event, f"room/{place}", data)
+            for part, turn in enumerate(_turns(place, facts[number:following]), len(bodies)):
+                yield number, part, turn
+        elif isinstance(fact, room.TurnsNear):
+            for part, ticket in enumerate(fact.tickets):
+                yield number, part, _turn("near", f"{place}.{ticket}", {"lane": fact.lane})
         elif actor.split(".")[1] == "room":
             if (told := _of_room(place, fact)) is not None:
                 yield number, 0, told
@@ -218,6 +228,17 @@ def _of_room(name: str, fact: Fact) -> _Told | None:
             return _Told("room.drawn", f"room/{name}", {"room": name, "seed": seed, "counts": dict(counts)})
         case _:
             return None
+
+
+def _turns(name: str, facts: Iterable[Fact]) -> Iterator[_Told]:
+    for fact in facts:
+        if isinstance(fact, room.TicketsCalled) and fact.reachable:
+            for at in numbers_of(fact.reachable):
+                yield _turn("now", f"{name}.{fact.tickets[at]}", {"lane": fact.lane, "until": iso(fact.until)})
+
+
+def _turn(when: str, ticket: str, data: dict[str, Any]) -> _Told:
+    return _Told(f"turn.{when}", f"ticket/{ticket}", {"room": ticket.partition(".")[0], "ticket": ticket, **data})
 
 
 def _called(name: str, fact: Any) -> Iterator[dict[str, Any]]:

@@ -86,3 +86,19 @@ async def test_work_is_done_where_a_room_asks_for_it(stand: Stand) -> None:
             ticket = await visitor.stand_in_line(room, identity="ann@example.org")
             assert ticket.new
             assert (await visitor.ticket(ticket.ticket)).state in {"waiting", "called"}
+
+
+async def test_whoever_joins_may_leave_an_address(stand: Stand) -> None:
+    """Over HTTP and over a socket, with work to do or without; what is none is refused. It comes back in no answer."""
+    async with owner(stand) as client:
+        room = await new_room(client, per_minute=60, work_bits=6, near_ahead=3)
+        one, other = await client.visitor(), await client.visitor()
+        with pytest.raises(Problem, match="bad_email"):
+            await one.stand_in_line(room, email="ann")
+        ticket = await one.stand_in_line(room, email="ann@example.org")
+        assert ticket.new and "ann@" not in str(ticket) + str(await one.ticket(ticket.ticket))
+        room = await new_room(client, per_minute=60)
+        async with other.stream() as stream:
+            with pytest.raises(Problem, match="bad_email"):
+                await stream.join(room, email="bob")
+            assert (await stream.join(room, email="bob@example.org")).new

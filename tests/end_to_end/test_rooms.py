@@ -51,13 +51,15 @@ async def test_the_tour(tmp_path: Path) -> None:
         assert await refused(tmp_path, "join", "launch", "--key", KEY) == "room_not_open"
         await room(tmp_path, "open", "launch")
         assert await refused(tmp_path, "open", "launch") == "wrong_phase"
+        assert await refused(tmp_path, "join", "launch", "--email", "ann") == "bad_email"
         async with following(tmp_path, "watch", "launch") as watching:
             first = await room(tmp_path, "join", "launch", "--key", KEY)
             again = await room(tmp_path, "join", "launch", "--key", KEY)
             assert (first["ticket"], first["new"], again["ticket"], again["new"]) == (
                 "launch.0.0", True, "launch.0.0", False,
             )  # fmt: skip
-            second = await room(tmp_path, "join", "launch")
+            second = await room(tmp_path, "join", "launch", "--email", "ann@example.org")
+            assert "ann@" not in str(second)
             third = await room(tmp_path, "join", "launch")
             assert [second["state"], second["ahead"], third["ahead"]] == ["waiting", 0, 1]
             assert (await stands(tmp_path, "launch.0.0", "called"))["until"] is not None

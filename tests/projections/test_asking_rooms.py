@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from events.line import Joined, Left
 from events.memory.bus import MemoryBus
-from events.room import Lane, PhaseEntered, RoomSettings
+from events.room import Lane, PhaseEntered, RoomSettings, TicketClaimed, TicketsCalled
 from projections.answering import ask
-from projections.questions import NumbersOf, Question, RoomOf, Rooms, Shown, TicketOf, Tickets, Unanswered
+from projections.questions import NumbersOf, Question, RoomOf, Rooms, Shown, TicketOf, Tickets, TurnOf, Unanswered
 from projections.room_topics import NumbersChanged
 from tests.projections.launch import PRESS, ROOM, Launch, opened
 from tests.projections.story import NOW, ORG
@@ -174,3 +175,30 @@ async def test_all_of_it_is_answered_over_the_bus() -> None:
             NumbersOf(org=ORG, room=ROOM),
         ):
             assert await ask(bus, asked, 1_000) == models.answer_now(asked)
+
+
+def test_an_address_is_known_until_somebody_is_in_or_gone() -> None:
+    """To whoever asks whom to write to, and in no other answer; saved and loaded meanwhile, it is the same."""
+    launch = opened(title="Launch")
+    sequence = launch.line(0, *(Joined(number, "5" * 32, 1, email=f"{number}@example.org") for number in range(3)))
+    launch.line(0, Joined(3, "5" * 32, 1))
+    models = launch.story.models.rooms
+    saved = models.save()
+    assert len(models.of(ORG)[ROOM].addresses) == 3
+    models.load(saved)
+    assert models.save() == saved
+
+    def email(number: int) -> str | None:
+        answer = launch.ask(TurnOf(org=ORG, ticket=f"{ROOM}.0.{number}"))
+        return None if answer is None else str(answer.email)
+
+    assert [email(number) for number in range(5)] == [*(f"{number}@example.org" for number in range(3)), None, None]
+    turn = launch.ask(TurnOf(org=ORG, ticket=f"{ROOM}.0.1"))
+    assert (turn.title, turn.stands.ahead, turn.stands.sequence) == ("Launch", 1, sequence)
+    launch.tell(TicketsCalled("", ("0.0", "0.1"), NOW + 60_000))
+    launch.tell(TicketClaimed("0.0", NOW, NOW))
+    launch.line(0, Left(2))
+    assert [email(number) for number in range(3)] == [None, "1@example.org", None]
+    for topic in (f"room/{ROOM}", f"ticket/{ROOM}.0.1", f"numbers/{ROOM}", f"block/{ROOM}/0"):
+        assert "@" not in str(launch.shown(topic))
+    assert not any("@" in str(change) for change in launch.changes)

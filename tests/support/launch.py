@@ -281,8 +281,10 @@ class Launch:
 
     # Visitors
 
-    def join(self, name: str, lane: str = ORDINARY, code: str = "", identity: str = "", work: str = "") -> str:
-        command = Join(key_of(name), lane, code, identity, work)
+    def join(
+        self, name: str, lane: str = ORDINARY, code: str = "", identity: str = "", work: str = "", email: str = ""
+    ) -> str:
+        command = Join(key_of(name), lane, code, identity, work, email=email)
         answer = self.ask_line(self.shard_for(name, identity), command)
         if isinstance(answer, Decision):
             self.tickets[name] = answer.reply["ticket"]

@@ -26,6 +26,7 @@ from events.room import (
     TicketClaimed,
     TicketsCalled,
     TicketsMissed,
+    TurnsNear,
 )
 from events.waiting.sessions import hidden, session_of
 from events.waiting.work import flaw_of
@@ -170,6 +171,7 @@ def test_what_happens_to_a_room_is_told_in_sentences() -> None:
         RoomPut(RoomSettings(capacity=50, title="A sale")),
         PhaseEntered("open"),
         LinesHeard((Heard(1, 0, 0, "", (("", 2), ("vip", 1))), Heard(2, 0, 3, "", (), spelled([1]), spelled([0, 2])))),
+        TurnsNear("vip", ("0.2",)),
         TicketsCalled("vip", ("0.2",), 9),
         TicketsCalled("", tuple(f"0.{number}" for number in range(9)), 9),
         TicketClaimed("0.2", 9, 9),
@@ -180,6 +182,7 @@ def test_what_happens_to_a_room_is_told_in_sentences() -> None:
         "set: title – → 'A sale', capacity 1 → 50",
         "open: people are called",
         "3 joined, 1 left, 2 fell silent",
+        "soon to be called from the lane vip: sale.0.2",
         "called from the lane vip: sale.0.2",
         "called: 9, from sale.0.0 to sale.0.8",
         "came in: sale.0.2",

@@ -405,6 +405,8 @@ export interface JoinWanted {
   code?: string;
   identity?: string;
   work?: string;
+  /** Where to write when it is their turn, where the organisation writes letters. */
+  email?: string;
 }
 export interface Ticket {
   ticket: string;

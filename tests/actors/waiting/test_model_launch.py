@@ -26,7 +26,7 @@ from actors.waiting.room import ALWAYS, ROOM_KIND, STEPS
 from events.codec import numbers_of
 from events.commit import hash_of
 from events.line import Expired, Joined, Left, Returned, WentAbsent
-from events.room import Lane, RoomSettings
+from events.room import Lane, RoomSettings, TicketsCalled, TurnsNear
 from events.waiting.draw import commitment_of, drawn_order, seed_of
 from events.waiting.sessions import hidden, session_of, ticket_of
 from tests.support.launch import (
@@ -48,9 +48,11 @@ SECRET = "the operator's secret"
 CODES = {"press": "p", "staff": "s", "": ""}
 LANES = {lane: Lane(lane, (hidden(code),)) for lane, code in CODES.items() if lane}
 VISITORS = [f"visitor {number}" for number in range(14)]
+EMAILS = {name: f"{number}@example.org" for number, name in enumerate(VISITORS) if number % 3}
 BASE = RoomSettings(
-    capacity=2, active_s=60, active_max_s=150, claim_s=20, absent_after_s=15, absence_max_s=100, queue_max=40
-)
+    capacity=2, active_s=60, active_max_s=150, claim_s=20, absent_after_s=15, absence_max_s=100, queue_max=40,
+    near_ahead=1,
+)  # fmt: skip
 CHANGES = st.one_of(
     st.builds(lambda capacity, per_minute: {"capacity": capacity, "per_minute": per_minute, "burst": 0},
               st.integers(1, 6), st.sampled_from([0, 0, 3, 60])),
@@ -63,6 +65,7 @@ CHANGES = st.one_of(
         "missed": st.sampled_from(["again", "out"]), "claim_s": st.sampled_from([5, 20]),
         "active_s": st.sampled_from([20, 60]), "ordinary_share": st.sampled_from([0, 34, 100]),
         "absent_after_s": st.sampled_from([10, 15]), "straight_through": st.booleans(),
+        "near_ahead": st.integers(0, 3),
     }),
 )  # fmt: skip
 INDEX = st.integers(0, 99)
@@ -93,6 +96,9 @@ class Row:
     """By its line, while it was called: it does not wait again."""
     came: int = 0
     """Of those who wait for a seat: who came first."""
+    reachable: bool = False
+    told: bool = False
+    """That their turn is near."""
 
 
 class Model:
@@ -110,7 +116,10 @@ class Model:
         self.missed = self.owed = self.came = 0
         self.waiting_since = self.entered_at = 0
         self.drawn = False
-        self.called: list[str] = []
+        self.taken: dict[str, int] = {}
+        """By lane, how many places are behind the last one that was ever called."""
+        self.near: list[str] = []
+        self.now: list[str] = []
 
     def with_state(self, *states: str) -> list[Row]:
         return [row for row in self.rows.values() if row.state in states]
@@ -119,7 +128,7 @@ class Model:
 
     def step(self, at: int) -> bool:
         """The next thing that is to be done, if there is any."""
-        return self.hear(at) or self.end(at) or self.let_in(at) or self.call(at) or self.drained(at)
+        return self.hear(at) or self.end(at) or self.let_in(at) or self.call(at) or self.tell() or self.drained(at)
 
     def due(self, at: int) -> None:
         for _ in range(1 + DUE_AGAIN_MAX):
@@ -148,8 +157,8 @@ class Model:
             absent, returned, gone, left = set[int](), set[int](), set[int](), set[int]()
             for fact in facts:
                 match fact:
-                    case Joined(number, _, lane=lane):
-                        row = Row(f"{shard}.{number}", lane, "")
+                    case Joined(number, _, lane=lane, email=email):
+                        row = Row(f"{shard}.{number}", lane, "", reachable=bool(email))
                         self.rows[row.id] = row
                         self.lanes.setdefault(lane, []).append(row)
                     case Left(number):
@@ -199,11 +208,15 @@ class Model:
                 self.admit(row, at)
         return True
 
+    def order(self) -> list[str]:
+        """Of the lanes; the ordinary one goes last."""
+        named = [one.id for one in self.settings.lanes]
+        return named + sorted(lane for lane in self.lanes if lane and lane not in named)
+
     def call(self, at: int) -> bool:
         wanted = self.callable(at)
         queues = {lane: [row for row in rows if row.state == "waiting"] for lane, rows in self.lanes.items()}
-        order = [one.id for one in self.settings.lanes]
-        order += sorted(lane for lane in queues if lane and lane not in order)
+        order = self.order()
         found: list[Row] = []
         while wanted > len(found) and any(queues.values()):
             ordinary = queues.get("", [])
@@ -220,7 +233,28 @@ class Model:
             row.state, row.until, row.since = "called", at + row.window, -(-at // grain) * grain
             row.again = row.missed_once
             self.calls.append(at)
+            place = self.lanes[row.lane].index(row) + 1
+            self.taken[row.lane] = max(place, self.taken.get(row.lane, 0))
+        self.now += [row.id for row in found if row.reachable]
         return bool(found)
+
+    def tell(self) -> bool:
+        """Of the first lane in which there is anybody, those who are near, left an address, and do not know."""
+        ahead = self.settings.near_ahead
+        if not ahead or self.phase not in {"open", "draining"}:
+            return False
+        for lane in [*self.order(), ""]:
+            rows = self.lanes.get(lane, [])
+            taken = self.taken.get(lane, 0)
+            few = sum(row.state == "waiting" for row in rows) <= ahead
+            next_ones = rows[taken:] if few else rows[taken : taken + ahead]
+            near = [row for row in next_ones if row.reachable and not row.told and row.state != "over"]
+            for row in near:
+                row.told = True
+            self.near += [row.id for row in near]
+            if near:
+                return True
+        return False
 
     # How many
 
@@ -392,6 +426,9 @@ class WholeLaunch(RuleBasedStateMachine):
         self.model = Model(NOON)
         self.done = 0
         self.names: dict[str, str] = {}
+        self.near: list[str] = []
+        """Who was told that their turn is near, in that order; and that it is now."""
+        self.now: list[str] = []
         self.alive: set[str] = set()
 
     @initialize(
@@ -427,7 +464,7 @@ class WholeLaunch(RuleBasedStateMachine):
     @rule(names=st.lists(st.sampled_from(VISITORS), min_size=1, max_size=4), lane=st.sampled_from(["", *CODES]))
     def join(self, names: list[str], lane: str) -> None:
         for name in names:
-            ticket = self.launch.join(name, lane, CODES[lane])
+            ticket = self.launch.join(name, lane, CODES[lane], email=EMAILS.get(name, ""))
             if ticket.startswith(NAME):
                 self.names[ticket.partition(".")[2]] = name
                 self.alive.add(name)
@@ -532,6 +569,7 @@ class WholeLaunch(RuleBasedStateMachine):
         going = model.with_state("waiting", "absent", "called", "claiming")
         assert set(launch.room.missed_once) == {row.id for row in going if row.missed_once}
         recount(launch.room)
+        assert self.near == model.near and sorted(self.now) == sorted(model.now)
 
     def follow(self, one: Happened) -> None:
         """The model does the same, and comes to the same."""
@@ -545,6 +583,11 @@ class WholeLaunch(RuleBasedStateMachine):
                     if isinstance(fact, Joined):
                         self.names.setdefault(f"{shard}.{fact.number}", self.name_of(fact.session))
             return
+        for fact in one.before + one.facts + one.behind:
+            if isinstance(fact, TurnsNear):
+                self.near += fact.tickets
+            elif isinstance(fact, TicketsCalled):
+                self.now += [fact.tickets[at] for at in numbers_of(fact.reachable)]
         model.due(one.at)
         self.name_rows()
         if one.command is not None:

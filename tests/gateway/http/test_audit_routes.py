@@ -1,4 +1,7 @@
-"""The audit over HTTP: what the log says is told as it is, to whom it concerns, and what was altered is noticed."""
+"""The audit over HTTP: what the log says is told as it is, to whom it concerns, and what was altered is noticed.
+
+It is whole in one module because histories, commits and proofs are held against each other: they tell the same log.
+"""
 
 from __future__ import annotations
 

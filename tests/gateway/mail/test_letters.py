@@ -20,7 +20,7 @@ from events.day import Booker, Item, Status, Wish
 from events.webhooks import EVENTS
 from gateway.mail import messages
 from gateway.mail.addresses import deliverable
-from gateway.mail.letters import ABOUT, From, Letter, harmless, is_true, letter_of, one_line
+from gateway.mail.letters import ABOUT, From, Invitation, Letter, harmless, is_true, letter_of, one_line
 from gateway.mail.limits import NAME_CHARACTERS_MAX
 from gateway.mail.messages import Misread, message_of
 from projections.questions import Row
@@ -50,6 +50,11 @@ def row(status: Status = "confirmed", **about: Any) -> Row:
 
 def written(event: str = "booking.confirmed", of: Row = ROW, by: From = BY) -> Letter:
     return letter_of(event, "demo", of, CATALOG, by, "ann@example.org", BEFORE)
+
+
+def invited(letter: Letter) -> Invitation:
+    assert letter.invitation is not None
+    return letter.invitation
 
 
 def read(letter: Letter, by: From = BY) -> EmailMessage:
@@ -125,7 +130,7 @@ def test_a_calendar_takes_it_in_moves_it_and_takes_it_out() -> None:
         ("booking.rescheduled", row(version=1)),
         ("booking.cancelled", row("cancelled", version=1)),
     ):
-        calendar = Calendar.from_ical(written(event, of).calendar)
+        calendar = Calendar.from_ical(invited(written(event, of)).calendar)
         (one,) = calendar.walk("VEVENT")
         assert one["uid"] == "studio.2026-12-07.b-1@demo"
         assert (one["organizer"], one["attendee"]) == ("mailto:tickets@tidegate.example", "mailto:ann@example.org")
@@ -197,7 +202,7 @@ def test_a_name_with_lines_or_a_link_is_left_out() -> None:
         if len(typed) <= NAME_CHARACTERS_MAX:
             assert "The reason that was given" not in letter.text
         assert letter.text.startswith("Hello,") and letter.name == ""
-        assert "evil" not in letter.text + letter.html + letter.subject + letter.calendar.decode()
+        assert "evil" not in letter.text + letter.html + letter.subject + invited(letter).calendar.decode()
     plain = written("booking.declined", row("declined", reason="We are sorry. The roof leaks."))
     assert "The reason that was given: We are sorry. The roof leaks." in plain.text
 

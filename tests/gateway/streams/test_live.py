@@ -1,4 +1,8 @@
-"""Law 9 at the edge: whoever follows a topic sees every delta in order, or is told to begin anew."""
+"""Law 9 at the edge: whoever follows a topic sees every delta in order, or is told to begin anew.
+
+It is whole in one module because every way in which a topic can lose its place is held against that one law, by one
+watcher who notices whatever is missing.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from events import day, room
-from events.codec import canonical
+from events.codec import canonical, spelled
 from events.commit import GENESIS, Decided, encode
 from events.errors import ChainBroken
 from events.facts import Fact
@@ -91,6 +91,7 @@ TELLING: list[tuple[str, Fact, str, dict[str, Any]]] = [
         of_room({"tickets": [{"ticket": "launch.0.7", "revoked": True}]}),
     ),
     (ROOM, room.PassesExpired(("0.7",)), "ticket.expired", of_room({"tickets": [{"ticket": "launch.0.7"}]})),
+    (ROOM, room.TurnsNear("vip", ("0.7",)), "turn.near", of_room({"ticket": "launch.0.7", "lane": "vip"})),
 ]  # fmt: skip
 
 
@@ -108,7 +109,8 @@ def test_each_fact_is_told_so(actor: str, fact: Fact, event: str, data: dict[str
         "data": data,
     }
     assert (happening.id, happening.event, happening.order) == ("17-0", event, (17, 0, 0))
-    expected = {"booking": f"booking/{ID}", "standby": "standby/s-1"}.get(event.partition(".")[0], "room/launch")
+    whose = {"booking": f"booking/{ID}", "standby": "standby/s-1", "turn": "ticket/launch.0.7"}
+    expected = whose.get(event.partition(".")[0], "room/launch")
     assert happening.entity == expected
 
 
@@ -128,7 +130,7 @@ def test_a_booking_that_is_made_is_told_whole() -> None:
 
 def test_every_event_that_can_be_asked_for_is_told() -> None:
     """And none that cannot."""
-    events = {event for _, _, event, _ in TELLING} | {"booking.created"}
+    events = {event for _, _, event, _ in TELLING} | {"booking.created", "turn.now"}
     assert events == set(EVENTS)
 
 
@@ -170,6 +172,24 @@ def test_a_body_holds_so_many_tickets() -> None:
     every = [each["ticket"] for one in found for each in orjson.loads(one.body)["data"]["tickets"]]
     assert every == [f"launch.{ticket}" for ticket in tickets]
     assert sorted(found, key=lambda one: one.order) == found
+
+
+def test_a_turn_is_told_to_each_by_itself() -> None:
+    """Of those alone who left an address, behind the call of all of them; nobody waits for another's letter."""
+    tickets = tuple(f"0.{number}" for number in range(TICKETS_PER_BODY_MAX + 1))
+    calls = room.TicketsCalled("vip", tickets, START, reachable=spelled([3, 500])), room.TicketsCalled("", ("1.0",), 1)
+    found = told(ROOM, *calls, room.TicketsCalled("", ("1.1",), START, reachable=spelled([0])))
+    assert [(one.id, one.event, one.entity) for one in found] == [
+        ("17-0", "ticket.called", "room/launch"),
+        ("17-0-1", "ticket.called", "room/launch"),
+        ("17-0-2", "turn.now", "ticket/launch.0.3"),
+        ("17-0-3", "turn.now", "ticket/launch.0.500"),
+        ("17-0-4", "turn.now", "ticket/launch.1.1"),
+    ]
+    assert orjson.loads(found[2].body)["data"] == of_room({"ticket": "launch.0.3", "lane": "vip", "until": ISO})
+    assert sorted(found, key=lambda one: one.order) == found
+    both = told(ROOM, room.TurnsNear("", ("0.1", "0.2")))
+    assert [(one.id, one.entity) for one in both] == [("17-0", "ticket/launch.0.1"), ("17-0-1", "ticket/launch.0.2")]
 
 
 def test_a_name_does_not_depend_on_who_asks() -> None:

@@ -30,7 +30,7 @@ _SPANS: Final = {
 _TIMES: Final = ("pre_queue_at", "opens_at", "closes_at")
 _PLAIN: Final = (
     "capacity", "per_minute", "burst", "queue_max", "shards", "ordinary_share", "draw", "missed", "straight_through",
-    "one_per_identity", "work_bits", "title", "announcement",
+    "one_per_identity", "work_bits", "near_ahead", "title", "announcement",
 )  # fmt: skip
 
 
@@ -93,6 +93,7 @@ OPTIONS: Final[dict[str, Any]] = {
     ),
     "one_per_identity": _switch("--one-per-identity/--no-one-per-identity", "One place for each --identity."),
     "work_bits": _number("Proof of work that a join costs: 2^N hashes; 0 for none."),
+    "near_ahead": _number("Whoever left an address is told by mail when they are among so many who are next: 50."),
     "title": _text("What people call it."),
     "announcement": _text("What is told to everybody."),
 }  # fmt: skip

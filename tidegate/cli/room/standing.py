@@ -42,6 +42,7 @@ async def join(
     lane: Annotated[str, typer.Option(help="A lane that goes first; with its --code.")] = "",
     code: Annotated[str, typer.Option(help="What opens the lane.")] = "",
     identity: Annotated[str, typer.Option(help="Who it is, where a room wants one place for each.")] = "",
+    email: Annotated[str, typer.Option(help="Where to write when it is their turn.")] = "",
     key: KeyOrNone = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until it is called, and claim.")] = False,
     tz: TzOption = "UTC",
@@ -63,7 +64,7 @@ async def join(
     async with opened(call.settings) as asking:
         door = await at_door(asking, room)
         key = key or new_key()
-        joined = await _join(call, asking, door, key, lane=lane, code=code, identity=identity)
+        joined = await _join(call, asking, door, key, lane=lane, code=code, identity=identity, email=email)
         seen = await how_it_stands(asking, joined.ticket, joined.sequence or None)
         if seen.ahead == 0:  # who is the first may be called at once
             await asyncio.sleep(_CALLED_AT_ONCE_S)

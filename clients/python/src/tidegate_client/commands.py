@@ -112,10 +112,12 @@ class Commands:
         return Ask("DELETE", f"/standby/{part(standby)}", StandbyLeft, command="stand_down", args={"standby": standby})
 
     @operation
-    def join(self, room: str, *, lane: str = "", code: str = "", identity: str = "", work: str = "") -> Ask[Ticket]:
+    def join(
+        self, room: str, *, lane: str = "", code: str = "", identity: str = "", work: str = "", email: str = ""
+    ) -> Ask[Ticket]:
         """Stand in line; whoever stands there already gets their own place again. `stand_in_line` does the work where
-        a room asks for it."""
-        body = {"lane": lane, "code": code, "identity": identity, "work": work}
+        a room asks for it. To `email` is written when it is their turn, where the organisation writes letters."""
+        body = {"lane": lane, "code": code, "identity": identity, "work": work, "email": email}
         return Ask(
             "POST", f"/rooms/{part(room)}/tickets", Ticket, {name: text for name, text in body.items() if text},
             command="join", args={"room": room},

@@ -107,10 +107,12 @@ class AsyncTidegate(Commands, Reads, Managing):
             if not cursor:
                 return
 
-    async def stand_in_line(self, room: str, *, lane: str = "", code: str = "", identity: str = "") -> Ticket:
-        """Join, and do the work that the room may ask for."""
+    async def stand_in_line(
+        self, room: str, *, lane: str = "", code: str = "", identity: str = "", email: str = ""
+    ) -> Ticket:
+        """Join, and do the work that the room may ask for. To `email` is written when it is their turn."""
         try:
-            return await self.join(room, lane=lane, code=code, identity=identity)
+            return await self.join(room, lane=lane, code=code, identity=identity, email=email)
         except Problem as problem:
             if problem.code != "work_needed":
                 raise
@@ -118,7 +120,7 @@ class AsyncTidegate(Commands, Reads, Managing):
         name = whose(self._manner.visitor, identity, one_per_identity=about.one_per_identity)
         at_ms = time.time_ns() // 1_000_000
         work = await asyncio.to_thread(work_of, room, name, about.work_bits, at_ms)
-        return await self.join(room, lane=lane, code=code, identity=identity, work=work)
+        return await self.join(room, lane=lane, code=code, identity=identity, work=work, email=email)
 
     @asynccontextmanager
     async def holding(self, event_type: str, resource: str, start: str, **about: Any) -> AsyncIterator[Holding]:

@@ -106,10 +106,12 @@ class Tidegate(Commands, Reads, Managing):
             if not cursor:
                 return
 
-    def stand_in_line(self, room: str, *, lane: str = "", code: str = "", identity: str = "") -> Ticket:
-        """Join, and do the work that the room may ask for."""
+    def stand_in_line(
+        self, room: str, *, lane: str = "", code: str = "", identity: str = "", email: str = ""
+    ) -> Ticket:
+        """Join, and do the work that the room may ask for. To `email` is written when it is their turn."""
         try:
-            return self.join(room, lane=lane, code=code, identity=identity)
+            return self.join(room, lane=lane, code=code, identity=identity, email=email)
         except Problem as problem:
             if problem.code != "work_needed":
                 raise
@@ -117,7 +119,7 @@ class Tidegate(Commands, Reads, Managing):
         name = whose(self._manner.visitor, identity, one_per_identity=about.one_per_identity)
         at_ms = time.time_ns() // 1_000_000
         work = work_of(room, name, about.work_bits, at_ms)
-        return self.join(room, lane=lane, code=code, identity=identity, work=work)
+        return self.join(room, lane=lane, code=code, identity=identity, work=work, email=email)
 
     @contextmanager
     def holding(self, event_type: str, resource: str, start: str, **about: Any) -> Iterator[Holding]:
