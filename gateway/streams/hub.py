@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 State: TypeAlias = Literal["ok", "late"]
 """Whether what is told is of now, or the read models have not been heard of for a while."""
 SILENT_S: Final = 3.0
+_LOOKS_AT_ONCE_MAX: Final = 64
+"""Topics whose missed deltas are asked for at a time. All of them may be in doubt at once, in every gateway."""
 _LOOK_FOR_BEATS_S: Final = 0.5
 _LOOK_FOR_IDLE_S: Final = 5.0
 
@@ -73,6 +75,8 @@ class Hub:
         self._topics: Final[dict[tuple[str, str], Live]] = {}
         self._sources: Final[dict[tuple[str, str], _Source]] = {}
         self._shares: Final = Shares()
+        self.looks: Final = asyncio.Semaphore(_LOOKS_AT_ONCE_MAX)
+        """Who looks again takes a turn."""
         self._outgoing: Final[dict[Live, None]] = {}
         self._flushed_at = 0.0
         self._flushing: asyncio.Handle | None = None
@@ -208,9 +212,10 @@ class Hub:
                 live.doubt()
 
     def doubt(self) -> None:
-        """The bus was away: whatever was told meanwhile was told to nobody here."""
+        """The bus was away: whatever was told meanwhile was told to nobody here. Those that somebody follows are looked
+        at first."""
         self._through.clear()
-        for live in list(self._topics.values()):
+        for live in sorted(self._topics.values(), key=lambda live: not live.followers):
             live.doubt()
 
     def _hear_beat(self, message: Message) -> None:

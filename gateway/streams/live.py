@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _AHEAD_MAX: Final = 64
 """Positions ahead of a topic that are looked out for at a time. Anybody can make some up; one is usual."""
 
+_LOOK_WITHIN_S: Final = 20.0
+"""For a topic in doubt to be looked at again, its turn included. Nobody is left longer with what may not be all."""
+
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """A delta: the sequences before and after it, and the message as JSON."""
@@ -210,6 +213,7 @@ class Live:
                 one.follower.fails(self, one.id, problem)
         finally:
             self._asking = None
+            self._unheard.clear()
             self._not_known.clear()
             self.idle_since = asyncio.get_running_loop().time()
 
@@ -240,15 +244,18 @@ class Live:
         steps = self._after(self.base)
         if self.base >= 0 and steps is not None and len(steps) <= BEHIND_SNAPSHOT_MAX:
             return
+        was_known = self.position >= 0
         at, state = await self._hub.shown(self.org, self.topic, max(self.position, 0))
         if self.position < 0:
-            self._stand(at, state)
+            if not was_known:  # else what came meanwhile was forgotten: it is asked for anew
+                self._stand(at, state)
             return
         if self.topic.moves_untold and self.position < at:
             self._start_over("missed", at, state)
             return
         if not await self._comes_to(at):
-            self._start_over("missed", at, state)
+            if self.position >= 0:
+                self._start_over("missed", at, state)
             return
         self.base, self._snapshot = at, state
 
@@ -314,7 +321,8 @@ class Live:
     def hear(self, step: Step) -> None:
         """What was published of it."""
         if self.position < 0:
-            self._unheard.append(step)
+            if self._asking is not None:
+                self._unheard.append(step)
             return
         if step.after <= self.position:
             return
@@ -336,19 +344,26 @@ class Live:
 
     def doubt(self) -> None:
         """What was heard may not be all."""
-        if self.position >= 0 and not self._looking:
-            self._looking = True
-            self._hub.start_task(self._look_again())
+        if self.position < 0 or self._looking:
+            return
+        if self.is_idle:
+            self._forget()
+            return
+        self._looking = True
+        self._hub.start_task(self._look_again())
 
     async def _look_again(self) -> None:
         """Go on with what was missed, if that can still be had; else everybody begins anew."""
         try:
-            for step in await self._hub.since(self.org, self.topic, self.position) or ():
-                self.hear(step)
-            at, state = await self._hub.shown(self.org, self.topic, self.position)
+            async with asyncio.timeout(_LOOK_WITHIN_S), self._hub.looks:
+                for step in await self._hub.since(self.org, self.topic, self.position) or ():
+                    self.hear(step)
+                at, state = await self._hub.shown(self.org, self.topic, self.position)
             if at > self.position:
                 self._start_over("missed", at, state)
-        except Problem as problem:
+        except (Problem, TimeoutError) as error:
+            late = "the read models do not answer in time"
+            problem = error if isinstance(error, Problem) else Problem("not_answered", late, "busy")
             self._forget()
             followers = list(self.followers)
             self.followers.clear()

@@ -323,6 +323,39 @@ async def test_what_the_bus_has_lost_for_good_makes_everybody_begin_anew() -> No
         assert watcher.state == model.state
 
 
+async def test_what_is_in_doubt_all_at_once_is_looked_at_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that was away makes no flood of questions, and none of what nobody follows: that is forgotten."""
+    async with followed() as (model, hub, _):
+        names = [f"holds/studio/2027-{1 + place // 28:02}-{1 + place % 28:02}" for place in range(200)]
+        lives = [await hub.live(ORG, topic_of(name)) for name in names]
+        watchers = [Watcher() for _ in lives]
+        for live, watcher in zip(lives, watchers, strict=True):
+            live.follow(watcher, b"1", None)
+        await quiet()
+        idle, busy = lives[:100], lives[100:]
+        for live, watcher in zip(idle, watchers, strict=False):
+            live.leave(watcher)
+        asked: list[str] = []
+        answered: list[str] = []
+        at_once: list[int] = []
+
+        async def since(org: str, topic: Topic, at: int) -> list[Step] | None:
+            asked.append(topic.name)
+            at_once.append(len(asked) - len(answered))
+            await asyncio.sleep(0.01)
+            answered.append(topic.name)
+            return []
+
+        monkeypatch.setattr(hub, "since", since)
+        hub.doubt()
+        await quiet()
+        assert answered == [live.topic.name for live in busy]
+        assert max(at_once) == 64
+        assert all(live.position < 0 for live in idle)
+        assert all(live.position == model.at for live in busy)
+        assert all(watcher.problems == [] for watcher in watchers)
+
+
 @pytest.mark.parametrize("comes_back", [False, True])
 async def test_what_is_told_to_nobody_is_shown_to_whoever_begins(comes_back: bool) -> None:
     """A draw gives thousands of tickets a place, and tells none of them: who asks again sees it."""
