@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
 import msgspec
+from pyroaring import BitMap
 
 from actors.booking import changing, holding, part, quota, series, space, taking
 from actors.booking import day as day_module
@@ -298,8 +299,8 @@ def _shard_order() -> AbstractContextManager[None]:
     """A lane goes shard by shard, each in the order of its own commits."""
     append = Queue.append
 
-    def sorted_in(lane: Queue, shard: int, first: int, count: int, tags: str) -> None:
-        append(lane, shard, first, count, tags)
+    def sorted_in(lane: Queue, shard: int, first: int, count: int, tags: str, reachable: BitMap | None = None) -> None:
+        append(lane, shard, first, count, tags, reachable)
         waiting = [lane._at(index) for index in range(lane.taken, lane.length)]
         del lane.tickets[4 * lane.taken :], lane.tags[8 * lane.taken :]
         for place in sorted(waiting, key=lambda one: place_of(one.ticket)):
