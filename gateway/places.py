@@ -42,6 +42,8 @@ class Places:
         """By organisation and ticket, what has not been asked yet. Organisations take turns: whose turn was last is
         last."""
         self._under_way: Final[set[asyncio.Task[None]]] = set()
+        self._gathering = False
+        """A question is about to be asked, and has yet to be told of which tickets."""
 
     async def of(self, org: str, ticket: str, at_least: int, within_ms: int) -> TicketAnswer:
         """How the ticket stands, not older than that sequence."""
@@ -68,13 +70,9 @@ class Places:
                 del self._wanted[org]
 
     def _go_on(self) -> None:
-        while self._wanted and len(self._under_way) < ASKED_AT_ONCE_MAX:
-            org = next(iter(self._wanted))
-            wanted = self._wanted.pop(org)
-            some = {ticket: wanted.pop(ticket) for ticket in list(islice(wanted, TICKETS_MAX))}
-            if wanted:
-                self._wanted[org] = wanted
-            task = asyncio.get_running_loop().create_task(self._ask(org, some))
+        if self._wanted and not self._gathering and len(self._under_way) < ASKED_AT_ONCE_MAX:
+            self._gathering = True
+            task = asyncio.get_running_loop().create_task(self._gather())
             self._under_way.add(task)
             task.add_done_callback(self._ended)
 
@@ -82,8 +80,20 @@ class Places:
         self._under_way.discard(task)
         self._go_on()
 
-    async def _ask(self, org: str, some: dict[str, _Wanted]) -> None:
+    async def _gather(self) -> None:
         await asyncio.sleep(0)  # others of this round of the loop come along
+        self._gathering = False
+        if not self._wanted:
+            return  # whoever wanted it has gone
+        org = next(iter(self._wanted))
+        wanted = self._wanted.pop(org)
+        some = {ticket: wanted.pop(ticket) for ticket in list(islice(wanted, TICKETS_MAX))}
+        if wanted:
+            self._wanted[org] = wanted
+        self._go_on()
+        await self._ask(org, some)
+
+    async def _ask(self, org: str, some: dict[str, _Wanted]) -> None:
         asked = Tickets(org=org, tickets=tuple(some), at_least=max(one.at_least for one in some.values()))
         try:
             answers: tuple[TicketAnswer | None, ...] = await answering.ask(self._bus, asked, WITHIN_MS)

@@ -56,6 +56,14 @@ async def test_a_rush_of_one_organisation_keeps_no_other_waiting(monkeypatch: py
     assert set(await rush) == {"unknown_ticket"}
 
 
+async def test_those_who_come_together_are_asked_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one question, the first of them too; and those of another organisation by another."""
+    models, place = ReadModels(monkeypatch), Places(MemoryBus())
+    monkeypatch.setattr(places, "TICKETS_MAX", 256)
+    await asyncio.gather(*(code(place, org, str(number)) for number in range(50) for org in ("demo", "other")))
+    assert [(asked.org, len(asked.tickets)) for asked in models.asked] == [("demo", 50), ("other", 50)]
+
+
 async def test_what_nobody_waits_for_any_more_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who came later and still wait are asked for instead."""
     models, place = ReadModels(monkeypatch), Places(MemoryBus())
