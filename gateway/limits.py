@@ -20,8 +20,8 @@ WITHIN_MS_MAX: Final = 30_000
 REQUESTS_AT_ONCE_MAX: Final = 2_048
 """Under way in one process. Beyond it they are answered *busy* at once."""
 
-TURN_REQUESTS: Final = 32
-"""Of many that come at once, so many begin before what they ask for is sent (`gateway.turns`)."""
+GROUP_REQUESTS: Final = 32
+"""Of many that come at once, so many begin before what they ask for is sent (`gateway.http.groups`)."""
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255
 KEYS_SEEN_MAX: Final = 200_000

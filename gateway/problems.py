@@ -81,9 +81,11 @@ class Problem(TidegateError):
         return _BY_CODE.get(self.code) or _BY_FAULT[self.fault]
 
     @property
-    def retry_after_s(self) -> int | None:
-        """As HTTP has it in `Retry-After`."""
-        return None if self.retry_after_ms is None else max(1, -(-self.retry_after_ms // 1_000))
+    def said_in_headers(self) -> Mapping[str, str]:
+        """What HTTP says of it in headers."""
+        if self.retry_after_ms is None:
+            return self.headers
+        return {**self.headers, "Retry-After": str(max(1, -(-self.retry_after_ms // 1_000)))}
 
     @property
     def told(self) -> Told:

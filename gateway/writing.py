@@ -25,7 +25,5 @@ async def write(send: Send, status: int, headers: Iterable[Header], body: bytes)
 
 
 async def write_problem(send: Send, problem: Problem, headers: Iterable[Header] = ()) -> None:
-    said = [PROBLEM, *headers, *((name.lower().encode(), value.encode()) for name, value in problem.headers.items())]
-    if problem.retry_after_s is not None:
-        said.append((b"retry-after", b"%d" % problem.retry_after_s))
-    await write(send, problem.status, said, msgspec.json.encode(problem.told))
+    of_it = ((name.lower().encode(), value.encode()) for name, value in problem.said_in_headers.items())
+    await write(send, problem.status, [PROBLEM, *headers, *of_it], msgspec.json.encode(problem.told))

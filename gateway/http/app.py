@@ -123,10 +123,8 @@ def beside(how: Operating) -> Litestar:
 
 
 def told(problem: Problem) -> Response[bytes]:
-    headers = dict(problem.headers)
-    if problem.retry_after_s is not None:
-        headers["Retry-After"] = str(problem.retry_after_s)
-    return Response(msgspec.json.encode(problem.told), status_code=problem.status, media_type=PROBLEM, headers=headers)
+    said, headers = msgspec.json.encode(problem.told), problem.said_in_headers
+    return Response(said, status_code=problem.status, media_type=PROBLEM, headers=headers)
 
 
 def _any(_: AnyRequest, error: Exception) -> Response[bytes]:

@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from gateway.calls import Call
 from gateway.http import bookings, holds, rooms
 from gateway.http.front import NEEDS, POSITION, Front
+from gateway.http.groups import Groups
 from gateway.http.rooms import ROOM_CHARACTERS_MAX
 from gateway.limiting.guard import App, Event, Receive, Scope, Send
 from gateway.limits import BODY_BYTES_MAX
@@ -26,7 +27,6 @@ from gateway.operations import holds as holding
 from gateway.operations import tickets
 from gateway.operations.wishes import Wanted
 from gateway.problems import problem_from
-from gateway.turns import Turns
 from gateway.writing import JSON, TOLD_ONCE, Header, write, write_problem
 
 _CREATED: Final = 201
@@ -87,7 +87,7 @@ class Prompt:
     def __init__(self, app: App, front: Front) -> None:
         self._app: Final = app
         self._front: Final = front
-        self._turns: Final = Turns()
+        self._groups: Final = Groups()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _found(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -101,7 +101,7 @@ class Prompt:
         if wanted is None:
             await self._app(scope, _behind(pieces, receive), send)
             return
-        await self._turns.begin()
+        await self._groups.begin()
         scope["path_template"] = route.template
         scope.setdefault("state", {})
         try:

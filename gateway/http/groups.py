@@ -1,4 +1,4 @@
-"""Turns: of many requests that come at once, some begin, and the next when what those ask for is on its way.
+"""Groups: of many requests that come at once, some begin, and the next when what those ask for is on its way.
 
 Clients that are answered together ask again together. If all of them were read before any was asked for, the host would
 have nothing to do meanwhile, and then we while it does everything. So they go in groups: the host decides one while we
@@ -11,20 +11,20 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from gateway.limits import TURN_REQUESTS
+from gateway.limits import GROUP_REQUESTS
 
 _PASSES: Final = 3
 """Of the loop, until what was asked for is written: the sender gathers it in one, and the connection in the next."""
 
 
-class Turns:
-    def __init__(self, requests: int = TURN_REQUESTS) -> None:
+class Groups:
+    def __init__(self, requests: int = GROUP_REQUESTS) -> None:
         self._requests: Final = requests
         self._begun = 0
         self._waiting: Final[deque[asyncio.Future[None]]] = deque()
 
     async def begin(self) -> None:
-        """Come back when it is this one's turn."""
+        """Come back when this one may begin."""
         loop = asyncio.get_running_loop()
         if self._begun >= self._requests:
             turn = loop.create_future()
