@@ -91,7 +91,8 @@ class Front:
         began = loop.time()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         method: str = scope["method"]
-        caller = await self.caller(method, org, headers)
+        within_ms = _within_ms(headers.get("tidegate-timeout-ms", ""))
+        caller = await self.caller(method, org, headers, within_ms)
         scope["state"][CALLER] = caller.by
         caller.needs(needed)
         client = scope["client"]
@@ -109,14 +110,14 @@ class Front:
         return Call(
             self.edge,
             caller,
-            _within_ms(headers.get("tidegate-timeout-ms", "")) - int((loop.time() - began) * 1_000),
+            within_ms - int((loop.time() - began) * 1_000),
             at_least=self.seen(headers.get(POSITION, "")),
             id=id,
             shown_pass=shown_pass or cookie_of(headers.get("cookie", ""), PASS_COOKIE),
             trace=trace if is_trace(trace) else "",
         )
 
-    async def caller(self, method: str, org: str, headers: Mapping[str, str]) -> Caller:
+    async def caller(self, method: str, org: str, headers: Mapping[str, str], within_ms: int = WITHIN_MS) -> Caller:
         """Whom these headers show, for a request of that method; to open a socket is none of the harmless ones."""
         if not is_identifier(org):
             raise Problem("unknown_organisation", f"{org[:64]!r} is no organisation")
@@ -125,7 +126,7 @@ class Front:
             cookie = cookie_of(headers.get("cookie", ""), COOKIE)
             if cookie and method not in _SAFE:
                 self._same_site(headers)
-        return await self._bearers.caller(org, Shown(bearer, headers.get("tidegate-session", ""), cookie))
+        return await self._bearers.caller(org, Shown(bearer, headers.get("tidegate-session", ""), cookie), within_ms)
 
     def _same_site(self, headers: Mapping[str, str]) -> None:
         """A browser sends cookies whatever page makes it ask; and it says which page that was."""

@@ -11,6 +11,7 @@ be answered as nobody.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Protocol
@@ -21,7 +22,7 @@ from events.clock import Clock
 from events.permissions import permitted
 from gateway.identity.callers import Caller, nobody, unauthenticated
 from gateway.identity.sessions import PREFIX, Session, Sessions
-from gateway.limits import SESSION_TOKEN_CHARACTERS_MAX, TOKEN_CHARACTERS_MAX, VISITORS_KEPT_MAX
+from gateway.limits import SESSION_TOKEN_CHARACTERS_MAX, TOKEN_CHARACTERS_MAX, VISITORS_KEPT_MAX, WITHIN_MS
 from gateway.problems import Problem
 
 COOKIE: Final = "tidegate_session"
@@ -56,7 +57,8 @@ class Bearers:
         self._visitor: Final[Callable[[str], _Visitor]] = lru_cache(VISITORS_KEPT_MAX)(self._read)
         """Whose token that is. A visitor asks for several things, and their token is checked for the first one."""
 
-    async def caller(self, org: str, shown: Shown) -> Caller:
+    async def caller(self, org: str, shown: Shown, within_ms: int = WITHIN_MS) -> Caller:
+        """Found out within that time, if somebody else has to be asked."""
         bearer, beside = shown.bearer, shown.session
         if len(bearer) + len(beside) + len(shown.cookie) > TOKEN_CHARACTERS_MAX:
             raise unauthenticated(f"a token has at most {TOKEN_CHARACTERS_MAX} characters", "bad_token")
@@ -65,7 +67,11 @@ class Bearers:
                 raise unauthenticated("two sessions were shown: show one", "bad_token")
             token = bearer or beside or shown.cookie
             return self._session(org, token).caller if token else nobody(org)
-        caller = await self._register.caller(org, bearer)
+        try:
+            async with asyncio.timeout(within_ms / 1000):
+                caller = await self._register.caller(org, bearer)
+        except TimeoutError as error:
+            raise Problem("deadline_passed", "who asks could not be told in the time that was given", "late") from error
         if not beside:
             return caller
         visitor = self._session(org, beside).caller

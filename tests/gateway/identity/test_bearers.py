@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac as hmac_module
 from typing import Any
 
@@ -208,3 +209,18 @@ def counting(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[tuple[Any, An
 
     monkeypatch.setattr(module, "compare_digest", compare)
     return compared
+
+
+async def test_whoever_has_little_time_is_not_kept_longer_to_be_found_out() -> None:
+    """A register that does not answer is waited for as long as the request is."""
+
+    class Silent:
+        async def caller(self, org: str, bearer: str) -> Caller:
+            await asyncio.sleep(3_600)
+            raise AssertionError
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Problem) as late:
+        await Bearers(SESSIONS, Silent(), lambda: NOON).caller("demo", Shown(bearer=KEY), 200)
+    assert (late.value.code, late.value.fault) == ("deadline_passed", "late")
+    assert asyncio.get_running_loop().time() - began < 1
