@@ -146,6 +146,11 @@ class Client:
 
     # Its topics
 
+    @property
+    def has_heard_all(self) -> bool:
+        """All that was told of its topics: nothing was left out that it is still to be shown."""
+        return self._behind is None and all(live.has_told(self) for live in self.topics.values())
+
     def begins(self, live: Live, kind: Begun, id: bytes, rest: bytes) -> None:
         self.say(b'{"type":"%b","id":%b,%b}' % (kind.encode(), id, rest))
 

@@ -227,9 +227,12 @@ class Entrance:
             client.say(problem_told(id, Problem("too_many_requests", detail, "busy")))
             return
 
-        def through() -> None:
+        def through() -> bool:
+            if not client.has_heard_all:
+                return False
             client.marks.discard(mark)
             client.say(written("synced", id, position=self.hub.spelled(max(at, 0))))
+            return True
 
         mark: object | None = None
         mark = self.hub.when_through(at, through)

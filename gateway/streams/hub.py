@@ -84,7 +84,7 @@ class Hub:
         self._beats: Subscription | None = None
         self._through: Final[dict[str, int]] = {}
         """By projector, how far it has told all that it tells at once."""
-        self._marks: Final[dict[object, tuple[int, Callable[[], None]]]] = {}
+        self._marks: Final[dict[object, tuple[int, Callable[[], bool]]]] = {}
         self._state: State = "ok"
         self._state_number = 0
         self._beat_at = 0.0
@@ -260,11 +260,10 @@ class Hub:
         """All that is told at once has been heard through this sequence."""
         return max(self._through.values(), default=-1)
 
-    def when_through(self, sequence: int, then: Callable[[], None]) -> object | None:
-        """Call it once everything through that sequence was told to everybody. Until then it may be taken back by what
-        is returned."""
-        if self.through >= sequence and not self._outgoing:
-            then()
+    def when_through(self, sequence: int, then: Callable[[], bool]) -> object | None:
+        """Call it once everything through that sequence was told to everybody, and with each beat from then on until it
+        says that this was the time. Until then it may be taken back by what is returned."""
+        if self.through >= sequence and not self._outgoing and then():
             return None
         mark = object()
         self._marks[mark] = (sequence, then)
@@ -279,8 +278,8 @@ class Hub:
         self._flush()
         through = self.through
         for mark, (_, then) in [one for one in self._marks.items() if one[1][0] <= through]:
-            if self._marks.pop(mark, None) is not None:  # else it was taken back by one before it
-                then()
+            if mark in self._marks and then():  # else it was taken back by one before it
+                self._marks.pop(mark, None)
 
     # Telling
 

@@ -109,6 +109,10 @@ class Live:
         if self._waiting and self._asking is None:
             self._asking = asyncio.get_running_loop().create_task(self._ask())
 
+    def has_told(self, follower: Follower) -> bool:
+        """Whether it has begun, and what it was told is all, as far as anybody knows."""
+        return follower in self.followers and not self._looking
+
     async def begun(self, follower: Follower) -> None:
         """Until it has been told where it begins, or that it cannot."""
         while (under_way := self._under_way_for(follower)) is not None:

@@ -22,7 +22,8 @@ From us:
 
 A topic is begun by exactly one of `snapshot`, `resumed` and `reset`. Answers name the `id` of what they answer; a
 `reset` that nobody asked for has none. `subscribe` with several topics begins them all as of one moment: a `synced` of
-the same id stands behind them, when everything through its position has been told.
+the same id stands behind them, when everything through its position has been told. `synced` waits for what was left out
+for a slow reader, and for what is in doubt, to be shown.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ const AWAY_MS_MAX = 30_000;
  * @property {string | null} from where it can go on
  * @property {string | null} position where `state` stands
  * @property {any} state
+ * @property {Problem | null} problem why it has failed
  * @typedef {object} Asked a command or a mark that was not answered yet
  * @property {Message} message
  * @property {(answer: any) => void} answered
@@ -92,7 +93,16 @@ export class Dialogue {
   follow(topic, token = "") {
     if (this.#topics.has(topic)) return;
     /** @type {Followed} */
-    const followed = { topic, token, standing: "wanted", id: 0, from: null, position: null, state: undefined };
+    const followed = {
+      topic,
+      token,
+      standing: "wanted",
+      id: 0,
+      from: null,
+      position: null,
+      state: undefined,
+      problem: null,
+    };
     this.#topics.set(topic, followed);
     if (this.#ready) this.#begin(followed);
   }
@@ -114,6 +124,14 @@ export class Dialogue {
     const found = this.#topics.get(topic);
     if (!found || found.position === null) return null;
     return { position: found.position, state: found.state, current: this.#ready && found.standing === "begun" };
+  }
+
+  /**
+   * Why a topic has failed, if it has.
+   * @param {string} topic
+   */
+  problem(topic) {
+    return this.#topics.get(topic)?.problem ?? null;
   }
 
   /**
@@ -168,6 +186,13 @@ export class Dialogue {
   lost() {
     this.opened();
     for (const followed of this.#topics.values()) if (followed.standing !== "failed") followed.standing = "wanted";
+  }
+
+  /** Who asks is somebody else now: what was refused may be theirs. */
+  renewed() {
+    for (const followed of this.#topics.values()) {
+      if (followed.standing === "failed") Object.assign(followed, { standing: "wanted", problem: null });
+    }
   }
 
   /**
@@ -288,7 +313,7 @@ export class Dialogue {
       });
       return;
     }
-    Object.assign(followed, { standing: "failed", from: null, position: null, state: undefined });
+    Object.assign(followed, { standing: "failed", from: null, position: null, state: undefined, problem });
     this.#tell(followed.topic, { why: "failed", problem });
   }
 

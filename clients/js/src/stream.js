@@ -67,6 +67,7 @@ export class Stream {
   #heardAt = 0;
   #probing = false;
   #refusals = 0;
+  #renewals = 0;
   #allowance = MESSAGES_BURST;
   #allowedAt = Date.now();
   /** @type {string[]} */
@@ -126,7 +127,7 @@ export class Stream {
       this.#dialogue.leave(topic.name);
     },
     shows: (name) => this.#dialogue.shows(name),
-    problem: () => this.problem,
+    problem: (name) => this.problem ?? this.#dialogue.problem(name),
     isClosed: () => this.connection === "closed",
     sync: (position) => this.sync(position),
   };
@@ -198,7 +199,9 @@ export class Stream {
     if (this.connection === "idle" || this.connection === "closed") return;
     this.problem = null;
     this.#refusals = 0;
+    this.#renewals += 1;
     this.#drop();
+    this.#dialogue.renewed();
     this.#open();
   }
 
@@ -268,13 +271,15 @@ export class Stream {
     if (refused) void this.#learnWhy();
   }
 
-  /** Who may not be here is told so over HTTP. Anything else may pass. */
+  /** Who may not be here is told so over HTTP. Anything else may pass, and what was said to somebody else has. */
   async #learnWhy() {
+    const renewals = this.#renewals;
     try {
       await this.#way.ask();
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.mayRepeat || problem.fault !== "caller") return;
       if (this.connection !== "waiting" && this.connection !== "connecting") return;
+      if (renewals !== this.#renewals) return;
       this.#drop();
       clearTimeout(this.#reconnecting);
       this.problem = problem;

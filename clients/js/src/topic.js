@@ -18,7 +18,7 @@ const LINGER_MS = 1_000;
  * @property {(topic: Topic<any>) => void} follow
  * @property {(topic: Topic<any>) => void} leave
  * @property {(name: string) => { position: string, state: any, current: boolean } | null} shows
- * @property {() => Problem | null} problem why nothing can be followed any more, where that is so
+ * @property {(name: string) => Problem | null} problem why it cannot be followed, or nothing can any more
  * @property {() => boolean} isClosed
  * @property {(position: string) => Promise<unknown>} sync
  */
@@ -42,8 +42,6 @@ export class Topic {
   #followed = false;
   /** @type {{ state: State, guesses: Guess<State>[], shown: State } | null} */
   #shown = null;
-  /** Why it cannot be followed, where others can. @type {Problem | null} */
-  #problem = null;
 
   /**
    * @param {Wire} wire
@@ -58,7 +56,7 @@ export class Topic {
 
   /** Why it cannot be followed, where it cannot. */
   get problem() {
-    return this.#wire.problem() ?? this.#problem;
+    return this.#wire.problem(this.name);
   }
 
   /** Where it stands; null before it has begun. */
@@ -95,7 +93,6 @@ export class Topic {
     this.#listeners.add(told);
     if (!this.#followed) {
       this.#followed = true;
-      this.#problem = null;
       this.#wire.follow(this);
     }
     if (this.problem) {
@@ -129,8 +126,7 @@ export class Topic {
   async *changes(signal) {
     /** @type {News[]} */
     const heard = [];
-    const over = this.#wire.problem();
-    if (over) throw over;
+    if (this.problem) throw this.problem;
     /** @type {(() => void) | undefined} */
     let wake;
     const stop = this.subscribe((news) => {
@@ -187,7 +183,6 @@ export class Topic {
    * @param {News | null} news
    */
   tell(news) {
-    if (news?.why === "failed" && !this.#wire.problem()) this.#problem = news.problem ?? null;
     this.#dropReached();
     for (const listener of [...this.#listeners]) listener(news);
   }

@@ -325,3 +325,42 @@ test("whoever comes to a topic that cannot be followed, while others still do, i
   assert.equal(await comesTo(whysOf(topic.changes())), "unknown_room");
   assert.equal(await comesTo(topic.ready()), "unknown_room");
 });
+
+test("a topic that was refused by itself is asked for again when somebody else asks", async () => {
+  const { sockets, stream, tidegate } = begun();
+  const topic = stream.topic(TOPIC);
+  const told = [];
+  topic.subscribe((news) => news && told.push(news.why));
+  sockets.open();
+  const [{ id }] = sockets.last.news();
+  sockets.last.hear({ type: "error", id, code: "not_permitted", detail: "x", fault: "caller", status: 403 });
+  assert.equal(topic.problem.code, "not_permitted");
+  sockets.last.cut();
+  mock.timers.tick(1_000);
+  sockets.open();
+  assert.deepEqual(sockets.last.news(), []);
+  tidegate.token = "ts.demo.me";
+  assert.equal(topic.problem, null);
+  sockets.open();
+  const [again] = sockets.last.news();
+  sockets.last.hear(snapshot(again.id, TOPIC, 5, { state: "waiting", until: null }));
+  assert.deepEqual([told, topic.problem, topic.current], [["failed", "snapshot"], null, true]);
+});
+
+test("why somebody else was refused is nothing to whoever asks now", async () => {
+  const asked = [];
+  const fetch = () => new Promise((answer) => asked.push(answer));
+  const { sockets, stream, tidegate } = begun({ token: "ts.demo.old", fetch });
+  stream.topic(TOPIC).subscribe(() => {});
+  sockets.last.cut();
+  mock.timers.tick(1_000);
+  sockets.last.cut();
+  assert.equal(asked.length, 1);
+  tidegate.token = "ts.demo.new";
+  const refused = { code: "token_expired", detail: "the session has ended", fault: "caller", status: 401 };
+  asked[0](new Response(JSON.stringify(refused), { status: 401 }));
+  for (let turns = 0; turns < 10; turns++) await turn();
+  assert.deepEqual([stream.connection, stream.problem], ["connecting", null]);
+  sockets.open();
+  assert.equal(stream.connection, "open");
+});

@@ -17,13 +17,15 @@ from gateway.problems import Problem
 from gateway.streams import limits
 from gateway.streams.client import NOT_ANY_MORE, SLOW, Client
 from gateway.streams.entrance import Entrance
+from gateway.streams.frames import text_frame
 from gateway.streams.hub import Hub
-from gateway.streams.limits import MARKS_PER_SOCKET_MAX, TOPICS_PER_SOCKET_MAX, UNREAD_BYTES_MAX
-from gateway.streams.live import Live
+from gateway.streams.limits import MARKS_PER_SOCKET_MAX, TOPICS_PER_SOCKET_MAX, UNREAD_BYTES_MAX, UNSENT_BYTES_MAX
+from gateway.streams.live import Live, Step
 from gateway.streams.living import Living
 from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe
 from gateway.streams.staying import LOOK_EVERY_S, watch
 from gateway.streams.topics import Topic, topic_of
+from projections.limits import BEAT_MS
 from tests.support.gateway import ORG, TOMORROW, Gate, in_virtual_time, open_gateway, told
 
 __all__ = ["in_virtual_time"]
@@ -36,11 +38,10 @@ class Wire:
 
     def __init__(self) -> None:
         self.said: list[Any] = []
+        self.closed: tuple[int, str] | None = None
 
     def send(self, frame: bytes) -> None:
         self.said.append(msgspec.json.decode(frame[frame.index(b"{") :]))
-
-        self.closed: tuple[int, str] | None = None
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
@@ -239,6 +240,40 @@ async def test_positions_that_never_come_are_waited_for_while_somebody_does() ->
         assert visit.wire.said[-1]["code"] == "too_many_requests"
         visit.client.closed()
         assert not hub._marks
+
+
+async def test_whoever_was_left_something_out_is_not_synced_before_they_are_shown_it() -> None:
+    """A client takes back what it guessed by that: it is to have seen what came of it."""
+    async with open_gateway() as gate:
+        visit, topic = await Doorway(gate).visit(), f"holds/studio-north/{TOMORROW}"
+        await visit.subscribe(topic)
+        await asyncio.sleep(1)
+        live, step, before = visit.client.topics[topic], Step(1, 2, b"{}"), len(visit.wire.said)
+        visit.wire.unsent = UNSENT_BYTES_MAX + 1
+        visit.client.hears(live, text_frame(step.message), [step])
+        visit.client.heard(b'{"type":"sync","id":7}')
+        await asyncio.sleep(BEAT_MS / 1000 * 3)
+        assert [said["type"] for said in visit.wire.said[before:]] == []
+        visit.wire.unsent = 0
+        visit.client.drained()
+        await asyncio.sleep(BEAT_MS / 1000 * 3)
+        assert [said["type"] for said in visit.wire.said[before:]] == ["reset", "synced"]
+        assert not visit.client.marks
+
+
+async def test_whoever_follows_what_is_in_doubt_is_not_synced_before_it_was_looked_at() -> None:
+    """It is of what was lost on the way that nobody has told them."""
+    async with open_gateway() as gate:
+        visit, topic = await Doorway(gate).visit(), f"holds/studio-north/{TOMORROW}"
+        await visit.subscribe(topic)
+        await asyncio.sleep(1)
+        before = len(visit.wire.said)
+        visit.client.topics[topic].doubt()
+        visit.client.heard(b'{"type":"sync","id":7}')
+        assert visit.wire.said[before:] == []
+        await asyncio.sleep(BEAT_MS / 1000 * 3)
+        assert [(said["type"], said["id"]) for said in visit.wire.said[before:]] == [("synced", 7)]
+        assert not visit.client.marks
 
 
 async def test_whoever_asks_and_does_not_read_is_sent_away() -> None:
