@@ -209,7 +209,7 @@ class Hub:
             elif step.before == live.position:  # how many units there are, of a day or a month on which nothing lies
                 live.hear(_step(msgspec.structs.replace(told, topic=live.topic.name)))
             elif step.before > live.position >= 0:
-                live.doubt()
+                live.doubt(step.after)
 
     def doubt(self) -> None:
         """The bus was away: whatever was told meanwhile was told to nobody here. Those that somebody follows are looked

@@ -10,6 +10,8 @@ one, the read models are asked for one, once, for all who wait.
 
 Considered instead: folding the topic here, to have a snapshot always. It would take the rules of every topic into the
 gateway, and a fold for each topic in each gateway, for what is asked a few times a minute.
+
+It is whole in one module because whoever begins, what is heard and what is in doubt move the same position.
 """
 
 from __future__ import annotations
@@ -88,6 +90,9 @@ class Live:
         self._ahead: Final[dict[int, tuple[asyncio.Task[None], list[_Waiting]]]] = {}
         """Where nobody here has come yet: who says that they stand there, and what looks out for it."""
         self._looking = False
+        self._doubts = 0
+        self._told_of = -1
+        """How far somebody has told of it, whether or not we heard what leads there."""
         self._moved = asyncio.Event()
         self._unheard: list[Step] = []
         """What came while nothing was known."""
@@ -331,7 +336,7 @@ class Live:
         if step.after <= self.position:
             return
         if step.before != self.position and not (self.topic.gathered and step.before < self.position):
-            self.doubt()
+            self.doubt(step.after)
             return
         self.position = step.after
         self._kept.append(step)
@@ -346,9 +351,13 @@ class Live:
         while len(self._kept) > STEPS_KEPT_MAX:
             self._kept.popleft()
 
-    def doubt(self) -> None:
-        """What was heard may not be all."""
-        if self.position < 0 or self._looking:
+    def doubt(self, told_of: int = -1) -> None:
+        """What was heard may not be all; somebody has told of what came until there."""
+        if self.position < 0:
+            return
+        self._doubts += 1
+        self._told_of = max(self._told_of, told_of)
+        if self._looking:
             return
         if self.is_idle:
             self._forget()
@@ -357,12 +366,17 @@ class Live:
         self._hub.start_task(self._look_again())
 
     async def _look_again(self) -> None:
-        """Go on with what was missed, if that can still be had; else everybody begins anew."""
+        """Go on with what was missed, if that can still be had; else everybody begins anew. Until nobody has come to
+        doubt it since it was looked at."""
         try:
             async with asyncio.timeout(_LOOK_WITHIN_S), self._hub.looks:
-                for step in await self._hub.since(self.org, self.topic, self.position) or ():
-                    self.hear(step)
-                at, state = await self._hub.shown(self.org, self.topic, self.position)
+                doubts = -1
+                while doubts != self._doubts:
+                    for step in await self._hub.since(self.org, self.topic, self.position) or ():
+                        self.hear(step)
+                    doubts = self._doubts
+                    at_least = max(self.position, self._told_of)
+                    at, state = await self._hub.shown(self.org, self.topic, at_least)
             if at > self.position:
                 self._start_over("missed", at, state)
         except (Problem, TimeoutError) as error:

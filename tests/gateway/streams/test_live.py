@@ -356,6 +356,54 @@ async def test_what_is_in_doubt_all_at_once_is_looked_at_in_turn(monkeypatch: py
         assert all(watcher.problems == [] for watcher in watchers)
 
 
+async def test_what_was_lost_while_it_was_looked_at_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer that is on its way is of before."""
+    async with followed() as (model, hub, live):
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        await model.change(lost=True)
+        shown = hub.shown
+
+        async def shown_and_late(org: str, topic: Topic, at_least: int) -> tuple[int, bytes]:
+            answer = await shown(org, topic, at_least)
+            if len(model.told) == 1:
+                await model.change(lost=True)
+                hub.doubt()
+            return answer
+
+        monkeypatch.setattr(hub, "shown", shown_and_late)
+        hub.doubt()
+        await quiet()
+        assert watcher.state == model.state
+        assert watcher.problems == []
+
+
+async def test_what_somebody_has_told_of_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read models that have not come there say nothing of it yet, and another that has told it already."""
+    async with followed() as (model, hub, live):
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        asked: list[int] = []
+        shown = hub.shown
+
+        async def noted(org: str, topic: Topic, at_least: int) -> tuple[int, bytes]:
+            asked.append(at_least)
+            return await shown(org, topic, at_least)
+
+        async def nothing_yet(org: str, topic: Topic, since: int) -> list[Step] | None:
+            return []
+
+        monkeypatch.setattr(hub, "shown", noted)
+        monkeypatch.setattr(hub, "since", nothing_yet)
+        await model.change(lost=True)
+        await model.change()
+        await quiet()
+        assert asked == [model.at]
+        assert watcher.state == model.state
+
+
 @pytest.mark.parametrize("comes_back", [False, True])
 async def test_what_is_told_to_nobody_is_shown_to_whoever_begins(comes_back: bool) -> None:
     """A draw gives thousands of tickets a place, and tells none of them: who asks again sees it."""
