@@ -21,14 +21,16 @@ from urllib.parse import urlsplit
 import httpcore
 
 from events.errors import TidegateError
+from gateway.abroad.addresses import BadAddress, Resolver, kind_of_address
+from gateway.abroad.names import looking_up
+from gateway.abroad.network import CheckedNetwork
 from gateway.limits import KEY_SET_BYTES_MAX, KEY_SET_WITHIN_MS
-from gateway.webhooks.addresses import BadAddress, Resolver, kind_of_address, system_resolver
-from gateway.webhooks.sending import CheckedNetwork
 
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 """What stands at an address; `NotFetched` when there is nothing to be had."""
 
 AT_ONCE_MAX: Final = 16
+NAMES_AT_ONCE_MAX: Final = 8
 IDLE_CONNECTION_S: Final = 15.0
 _HEADERS: Final = (("Accept", "application/jwk-set+json, application/json"), ("Accept-Encoding", "identity"))
 
@@ -77,24 +79,28 @@ class _Fetching:
 
 @asynccontextmanager
 async def fetching(
-    *, resolve: Resolver = system_resolver, allow_private: bool = False, trust: ssl.SSLContext | None = None
+    *, resolve: Resolver | None = None, allow_private: bool = False, trust: ssl.SSLContext | None = None
 ) -> AsyncIterator[Fetch]:
-    """Something to fetch with, as long as the block runs. `trust` is whom to believe certificates of; whoever this
+    """Something to fetch with, as long as the block runs. Names are looked up as this machine does it, unless there is
+    something else to `resolve` them. `trust` is whom to believe certificates of; whoever this
     machine believes, if none."""
 
-    async def loopback(host: str) -> Sequence[str]:
-        addresses = await resolve(host)
-        wrong = next((kind for kind in map(kind_of_address, addresses) if kind != "loopback"), None)
-        if wrong is not None:
-            raise BadAddress(f"address_{wrong}")
-        return addresses
-
     context = trust or ssl.create_default_context()
-    async with (
-        _pool(context, CheckedNetwork(resolve, allow_private=allow_private)) as abroad,
-        _pool(context, CheckedNetwork(loopback, allow_private=True)) as at_home,
-    ):
-        yield _Fetching(abroad, at_home).fetch
+    with looking_up(NAMES_AT_ONCE_MAX) as names:
+        look_up = resolve or names
+
+        async def loopback(host: str) -> Sequence[str]:
+            addresses = await look_up(host)
+            wrong = next((kind for kind in map(kind_of_address, addresses) if kind != "loopback"), None)
+            if wrong is not None:
+                raise BadAddress(f"address_{wrong}")
+            return addresses
+
+        async with (
+            _pool(context, CheckedNetwork(look_up, allow_private=allow_private)) as abroad,
+            _pool(context, CheckedNetwork(loopback, allow_private=True)) as at_home,
+        ):
+            yield _Fetching(abroad, at_home).fetch
 
 
 def _pool(context: ssl.SSLContext, network: CheckedNetwork) -> httpcore.AsyncConnectionPool:

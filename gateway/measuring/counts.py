@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
+
+OTHER: Final = "other"
+"""The label of whatever has none of its own."""
 
 
 class StreamsNow(msgspec.Struct, frozen=True):
@@ -23,11 +27,20 @@ class StreamsNow(msgspec.Struct, frozen=True):
     """Written, and not yet taken by the system: how far readers are behind, all together."""
 
 
+def _nothing(*_: object) -> None:
+    """For whoever is not measured."""
+
+
 class StreamCounts:
-    __slots__ = ("closed_slow", "conflated", "now", "resets", "resumed", "snapshots")
+    __slots__ = ("called", "closed_slow", "conflated", "now", "problem", "resets", "resumed", "snapshots")
 
     def __init__(self) -> None:
         self.now: Callable[[], StreamsNow] = StreamsNow
+        self.called: Callable[[str, str, float], None] = _nothing
+        """A command of a socket was answered: which, the code of what it was told (`ok`, or a problem), and in how many
+        seconds."""
+        self.problem: Callable[[str], None] = _nothing
+        """Somebody was told this one over a stream."""
         self.snapshots = 0
         """Topics that were begun by all of them."""
         self.resumed = 0
@@ -40,7 +53,7 @@ class StreamCounts:
 
 
 class WebhookCounts:
-    __slots__ = ("dead", "delivered", "disabled", "failed")
+    __slots__ = ("broken", "dead", "delivered", "disabled", "failed")
 
     def __init__(self) -> None:
         self.delivered = 0
@@ -50,3 +63,5 @@ class WebhookCounts:
         """Given up."""
         self.disabled = 0
         """Endpoints that were disabled since they did not answer."""
+        self.broken = 0
+        """Times that delivering to an endpoint ended on a bug of ours, to be begun anew."""

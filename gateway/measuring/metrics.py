@@ -20,12 +20,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from gateway.measuring.counts import StreamCounts, WebhookCounts
+from gateway.measuring.counts import OTHER, StreamCounts, WebhookCounts
 from gateway.measuring.limits import PROBLEMS_MAX, SERIES_MAX
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 LATENCY_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-OTHER: Final = "other"
 
 
 class Metrics:
@@ -48,6 +47,16 @@ class Metrics:
             buckets=LATENCY_S,
         )
         self._series: Final[dict[tuple[str, str, int], Any]] = {}
+        self._calls: Final = Histogram(
+            "tidegate_stream_call_seconds",
+            "How long commands over sockets took, by what they were told: ok, or the code of a problem.",
+            ("command", "code"),
+            registry=self._registry,
+            buckets=LATENCY_S,
+        )
+        self._calls_seen: Final[dict[tuple[str, str], Any]] = {}
+        self.streams.called = self.called
+        self.streams.problem = self.problem
         ProcessCollector(registry=self._registry)
 
     def took(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -56,6 +65,15 @@ class Metrics:
             if len(self._series) >= SERIES_MAX:
                 route = method = OTHER
             series = self._series[route, method, status] = self._latencies.labels(route, method, str(status))
+        series.observe(seconds)
+
+    def called(self, command: str, code: str, seconds: float) -> None:
+        """Which is one of ours, or `other`."""
+        series = self._calls_seen.get((command, code))
+        if series is None:
+            if len(self._calls_seen) >= SERIES_MAX:
+                command = code = OTHER
+            series = self._calls_seen[command, code] = self._calls.labels(command, code)
         series.observe(seconds)
 
     def problem(self, code: str) -> None:
@@ -100,7 +118,12 @@ class _Here:
         metrics, streams, webhooks = self._metrics, self._metrics.streams, self._metrics.webhooks
         now = streams.now()
         yield gauge("http_requests_under_way", "Requests that have no answer yet.", metrics.under_way)
-        yield counter("problems", "Requests that were told a problem, by its code.", metrics.problems, "code")
+        yield counter(
+            "problems",
+            "Times that somebody was told a problem, by its code.",
+            metrics.problems,
+            "code",
+        )
         yield gauge("stream_sockets", "Open WebSockets.", now.sockets)
         yield gauge("stream_event_streams", "Open streams of server-sent events.", now.event_streams)
         yield gauge("stream_subscriptions", "Topics that somebody follows, once for each who does.", now.subscriptions)
@@ -117,6 +140,7 @@ class _Here:
         yield counter("webhook_failed", "Attempts at a delivery that failed.", webhooks.failed)
         yield counter("webhook_dead", "Deliveries that were given up.", webhooks.dead)
         yield counter("webhook_disabled", "Endpoints that were disabled since they did not answer.", webhooks.disabled)
+        yield counter("webhook_broken", "Times that an endpoint was stopped at by a bug of ours.", webhooks.broken)
 
 
 def gauge(name: str, about: str, value: float | Mapping[str, float], *labels: str) -> GaugeMetricFamily:

@@ -96,7 +96,7 @@ class Client:
         try:
             said = SAID.decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
-            self.say(problem_told(NO_ID, Problem("malformed", str(error))))
+            self.refuse(NO_ID, Problem("malformed", str(error)))
             return
         match said:
             case Subscribe():
@@ -129,7 +129,7 @@ class Client:
 
     def sent_away(self, problem: Problem) -> None:
         """What they showed when they came is good for nothing any more."""
-        self.say(problem_told(NO_ID, problem))
+        self.refuse(NO_ID, problem)
         self.close(NOT_ANY_MORE, problem.code)
 
     def close(self, code: int, reason: str) -> None:
@@ -139,6 +139,10 @@ class Client:
     def say(self, message: bytes) -> None:
         if self._socket is not None:
             self._socket.send(text_frame(message))
+
+    def refuse(self, id: bytes, problem: Problem, topic: str = "") -> None:
+        self._entrance.hub.counts.problem(problem.code)
+        self.say(problem_told(id, problem, topic))
 
     @property
     def unsent(self) -> int:
@@ -166,7 +170,7 @@ class Client:
     def fails(self, live: Live, id: bytes, problem: Problem) -> None:
         self.topics.pop(live.topic.name, None)
         self._entrance.not_here(self, live.topic.name)
-        self.say(problem_told(id, problem, live.topic.name))
+        self.refuse(id, problem, live.topic.name)
 
     def _fall_behind(self, live: Live) -> None:
         now = asyncio.get_running_loop().time()
@@ -207,7 +211,7 @@ class Client:
         if len(self._calls) >= CALLS_PER_SOCKET_MAX:
             work.close()
             detail = f"at most {CALLS_PER_SOCKET_MAX} requests of a socket are under way at a time"
-            self.say(problem_told(b"%d" % id, Problem("too_many_requests", detail, "busy")))
+            self.refuse(b"%d" % id, Problem("too_many_requests", detail, "busy"))
             return
         task = asyncio.get_running_loop().create_task(work)
         self._calls.add(task)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from random import Random
+from time import perf_counter
 from typing import Final
 from urllib.parse import unquote
 
@@ -29,6 +30,7 @@ from gateway.idempotency import sealed_id
 from gateway.identity.callers import Caller
 from gateway.limiting.rates import COMMAND_DEEDS
 from gateway.limits import WITHIN_MS
+from gateway.measuring.counts import OTHER
 from gateway.problems import Problem, problem_of
 from gateway.streams import commands
 from gateway.streams.client import Client
@@ -37,7 +39,7 @@ from gateway.streams.hub import Hub
 from gateway.streams.limits import MARKS_PER_SOCKET_MAX
 from gateway.streams.live import Live
 from gateway.streams.living import Living
-from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, problem_told, written
+from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, written
 from gateway.streams.topics import STATUS, Topic, topic_of
 
 log = structlog.get_logger(__name__)
@@ -116,7 +118,7 @@ class Entrance:
             since = self._front.seen(said.since) if said.since else None
         except Problem as problem:
             if problem.code != "position_unknown":
-                client.say(problem_told(id, problem))
+                client.refuse(id, problem)
                 return
             since = -1  # of another log, or of this one before it was lost: begin anew
         try:
@@ -134,10 +136,10 @@ class Entrance:
                 if topic.kind == "ticket" and client.caller.session:
                     await self._is_here(client, topic)
         except Problem as problem:
-            client.say(problem_told(id, problem))
+            client.refuse(id, problem)
             return
         except TidegateError as error:
-            client.say(problem_told(id, Problem(error.code, str(error), "busy")))
+            client.refuse(id, Problem(error.code, str(error), "busy"))
             return
         if said.topics:
             for live in lives:
@@ -189,42 +191,50 @@ class Entrance:
     # Asking
 
     async def call(self, client: Client, said: CallFor) -> None:
-        id, command = b"%d" % said.id, ""
+        began = perf_counter()
+        problem: Problem | None = None
         try:
-            caller = client.caller = await client.still()
-            if said.key:
-                args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
-                command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
-            self._front.rates.known(caller, client.address, COMMAND_DEEDS.get(said.command))
-            if command:
-                self._edge.keys_seen.note(command)
-            call = Call(self._edge, caller, said.timeout_ms, id=command, shown_pass=said.shown_pass)
-            answer = await commands.done(call, said)
-        except Problem as problem:
-            client.say(problem_told(id, problem))
+            client.say(await self._answer(client, said))
+        except Problem as refused:
+            problem = refused
         except (BusError, LogError) as error:
-            client.say(problem_told(id, Problem(error.code, str(error), "busy")))
+            problem = Problem(error.code, str(error), "busy")
         except TidegateError as error:
-            client.say(problem_told(id, Problem(error.code, str(error))))
+            problem = Problem(error.code, str(error))
         except Exception:
             log.exception("call_failed", command=said.command)
-            client.say(problem_told(id, Problem("internal", "this is our fault, and it is in our log", "ours")))
-        else:
-            at = call.position if call.sequence else None
-            client.say(written("result", id, position=at, answer=answer))
+            problem = Problem("internal", "this is our fault, and it is in our log", "ours")
+        if problem is not None:
+            client.refuse(b"%d" % said.id, problem)
+        which = said.command if said.command in commands.COMMANDS else OTHER
+        told = "ok" if problem is None else problem.code
+        self.hub.counts.called(which, told, perf_counter() - began)
+
+    async def _answer(self, client: Client, said: CallFor) -> bytes:
+        command = ""
+        caller = client.caller = await client.still()
+        if said.key:
+            args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
+            command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
+        self._front.rates.known(caller, client.address, COMMAND_DEEDS.get(said.command))
+        if command:
+            self._edge.keys_seen.note(command)
+        call = Call(self._edge, caller, said.timeout_ms, id=command, shown_pass=said.shown_pass)
+        answer = await commands.done(call, said)
+        return written("result", b"%d" % said.id, position=call.position if call.sequence else None, answer=answer)
 
     def sync(self, client: Client, said: Sync) -> None:
         try:
             at = self._front.seen(said.position) if said.position else self.hub.through
         except Problem as problem:
-            client.say(problem_told(b"%d" % said.id, problem))
+            client.refuse(b"%d" % said.id, problem)
             return
         self._sync(client, b"%d" % said.id, at)
 
     def _sync(self, client: Client, id: bytes, at: int) -> None:
         if len(client.marks) >= MARKS_PER_SOCKET_MAX:
             detail = f"a socket waits for at most {MARKS_PER_SOCKET_MAX} positions at a time"
-            client.say(problem_told(id, Problem("too_many_requests", detail, "busy")))
+            client.refuse(id, Problem("too_many_requests", detail, "busy"))
             return
 
         def through() -> bool:

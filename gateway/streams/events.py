@@ -124,6 +124,7 @@ class Events:
             self._say("delta", step.message)
 
     def fails(self, live: Live, id: bytes, problem: Problem) -> None:
+        self._hub.counts.problem(problem.code)
         self._say("problem", problem_told(id, problem, live.topic.name))
         if problem.fault != "caller":
             self._broken = True

@@ -370,13 +370,14 @@ class Live:
         doubt it since it was looked at."""
         try:
             async with asyncio.timeout(_LOOK_WITHIN_S), self._hub.looks:
-                doubts = -1
-                while doubts != self._doubts:
+                while True:
                     for step in await self._hub.since(self.org, self.topic, self.position) or ():
                         self.hear(step)
                     doubts = self._doubts
                     at_least = max(self.position, self._told_of)
                     at, state = await self._hub.shown(self.org, self.topic, at_least)
+                    if doubts == self._doubts:
+                        break
             if at > self.position:
                 self._start_over("missed", at, state)
         except (Problem, TimeoutError) as error:

@@ -103,6 +103,7 @@ class Delivery:
 
     async def run(self, until: asyncio.Event) -> None:
         """Deliver until told to stop, whenever no other courier does. Raises a `LogHalted` when the log is another."""
+        mend_after_ms = limits.MEND_AFTER_MS
         while not until.is_set():
             pause_ms = limits.ASK_AGAIN_MS
             try:
@@ -114,9 +115,12 @@ class Delivery:
             except LogError as error:  # a commit that cannot be read among them: it is this organisation's alone
                 log.warning("not_delivered", endpoint=self._actor, code=error.code, detail=str(error))
                 pause_ms = limits.MEND_AFTER_MS
-            except Exception:  # whatever it is, the other endpoints go on
+            except Exception:  # whatever it is, the other endpoints go on; and nothing is skipped, or it would be lost
                 log.exception("delivery_failed", endpoint=self._actor)
-                pause_ms = limits.MEND_AFTER_MS
+                self._desk.counts.broken += 1
+                pause_ms, mend_after_ms = mend_after_ms, min(2 * mend_after_ms, limits.MEND_AFTER_MAX_MS)
+            else:
+                mend_after_ms = limits.MEND_AFTER_MS
             await either(until, pause_ms)
 
     async def _deliver(self, attended: Attended, until: asyncio.Event) -> None:

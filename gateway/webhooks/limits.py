@@ -21,7 +21,6 @@ ANSWER_BYTES_MAX: Final = 4_096
 """So much of an answer is read, for the connection's sake; nobody looks at it."""
 ANSWER_READ_MS: Final = 1_000
 """And no longer than this: what it comes to was said before."""
-ADDRESSES_TRIED_MAX: Final = 3
 IDLE_CONNECTION_MS: Final = 30_000
 
 # Trying again
@@ -67,7 +66,8 @@ may be about to."""
 FINISH_WITHIN_MS: Final = 3_000
 """When a courier goes, what is under way has so long to come to its end."""
 MEND_AFTER_MS: Final = 5_000
-"""After a bug of ours with one endpoint it is begun anew."""
+"""After a bug of ours with one endpoint it is begun anew; when it comes again, twice as long after it, until that is"""
+MEND_AFTER_MAX_MS: Final = 300_000
 READ_AGAIN_MS: Final = 1_000
 """When a body could not be read again."""
 STEPS_AT_A_TIME: Final = 64

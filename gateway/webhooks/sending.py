@@ -2,7 +2,7 @@
 
 httpcore rather than the client above it, because a webhook wants none of what that adds: no redirect is followed, no
 proxy is taken from the environment, no cookie is kept, nothing is tried again. Where a connection goes is decided
-beneath it, in `CheckedNetwork`; its TLS is made for the host's name, so a certificate is checked against that.
+beneath it, in `gateway.abroad.network`; its TLS is made for the host's name, so a certificate is checked against that.
 
 What is answered is a status. Of the text behind it so much is read as lets the connection be used again, and thrown
 away.
@@ -12,23 +12,24 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import httpcore
 
-from gateway.webhooks.addresses import BadAddress, Resolver, checked
+from gateway.abroad.addresses import BadAddress, Resolver
+from gateway.abroad.names import looking_up
+from gateway.abroad.network import CheckedNetwork
 from gateway.webhooks.limits import (
-    ADDRESSES_TRIED_MAX,
     ANSWER_BYTES_MAX,
     ANSWER_READ_MS,
     AT_ONCE_MAX,
     IDLE_CONNECTION_MS,
+    NAMES_AT_ONCE_MAX,
     TIMEOUT_MS,
 )
-from gateway.webhooks.names import looking_up
 
 REFUSED_FOR_GOOD: Final = "refused_for_good"
 """Of a `NotSent`: nobody is there, and nobody will be, so it is not tried again."""
@@ -48,35 +49,6 @@ class Sending(Protocol):
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """The status of the answer; `NotSent` when there was none in time."""
         ...
-
-
-class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to hosts that may be told something, and to the very addresses that were looked at."""
-
-    def __init__(self, resolve: Resolver, *, allow_private: bool) -> None:
-        self._resolve: Final = resolve
-        self._allow_private: Final = allow_private
-        self._network: Final = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  # the protocol's own
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        host = host.removeprefix("[").removesuffix("]")
-        addresses = await checked(host, self._resolve, allow_private=self._allow_private)
-        *others, last = addresses[:ADDRESSES_TRIED_MAX]
-        for address in others:
-            try:
-                return await self._network.connect_tcp(
-                    address, port, timeout=(timeout or TIMEOUT_MS / 1000) / ADDRESSES_TRIED_MAX
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._network.connect_tcp(last, port, timeout=timeout)
 
 
 class Posting:
@@ -140,7 +112,7 @@ async def posting(
     """Something to send with, as long as the block runs. Names are looked up as this machine does it, unless there is
     something else to `resolve` them. `trust` is whom to believe certificates of; whoever this machine believes, if
     none."""
-    with looking_up() as names:
+    with looking_up(NAMES_AT_ONCE_MAX) as names:
         pool = httpcore.AsyncConnectionPool(
             ssl_context=trust or ssl.create_default_context(),
             max_connections=AT_ONCE_MAX,

@@ -33,6 +33,7 @@ from gateway.limiting.rates import Rates
 from gateway.streams.entrance import Entrance
 from gateway.streams.living import Living
 from gateway.streams.socket import sockets
+from tests.gateway.webhooks.test_sending import certified
 from tests.support.gateway import Gate, open_gateway, told
 from tidegate.demo import LAUNCH
 
@@ -147,6 +148,7 @@ class Nginx:
         self._uncommented: Final = uncommented
         self.gateway_port: Final = free_port()
         self.site_port: Final = free_port()
+        self.tls_port: Final = free_port()
         self._folder: Final = folder
         self._gateway: Final = gateway
         self._site: Final = site
@@ -159,6 +161,10 @@ class Nginx:
     def site(self) -> str:
         return f"http://{HOST}:{self.site_port}"
 
+    @property
+    def site_by_tls(self) -> str:
+        return f"https://{HOST}:{self.tls_port}"
+
     def write(self) -> Path:
         """As the files are, but for addresses and folders. What is to be replaced has to be there."""
         replaced = {
@@ -166,7 +172,7 @@ class Nginx:
             "waiting-room.conf": {
                 "127.0.0.1:8080": f"{HOST}:{self._gateway}",
                 "127.0.0.1:3000": f"{HOST}:{self._site}",
-                "listen 8001": f"listen {self.site_port}",
+                "listen 8001": f"listen {self.tls_port} ssl;\n    listen {self.site_port}",
                 "/var/cache/nginx/tidegate": str(self._folder / "cache"),
                 **{f"# {line}": line for line in self._uncommented},
             },
@@ -181,18 +187,20 @@ class Nginx:
             f"    {kind}_temp_path {self._folder / kind};\n"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
+        certified(self._folder, HOST)
         main = self._folder / "nginx.conf"
         main.write_text(
             f"daemon off;\nmaster_process off;\npid {self._folder / 'pid'};\n"
             f"error_log {self._folder / 'error.log'} warn;\n"
             f"events {{ worker_connections 256; }}\nhttp {{\n    access_log off;\n{temporary}"
+            f"    ssl_certificate {self._folder / 'cert.pem'};\n    ssl_certificate_key {self._folder / 'key.pem'};\n"
             f"    include {self._folder / 'gateway.conf'};\n    include {self._folder / 'waiting-room.conf'};\n}}\n",
             "utf-8",
         )
         return main
 
     async def up(self) -> None:
-        for port in (self.gateway_port, self.site_port):
+        for port in (self.gateway_port, self.site_port, self.tls_port):
             async with asyncio.timeout(WITHIN_S):
                 while True:
                     try:

@@ -136,7 +136,12 @@ async def test_the_waiting_page_hands_the_pass_over(tmp_path: Path) -> None:
         entry = f"{at.front.site}/_tidegate/enter"
         entered = await at.http.post(entry, headers={"Tidegate-Pass": token})
         assert entered.status_code == 204, entered.text
-        assert entered.headers["set-cookie"] == f"tidegate_pass={token}; Path=/; HttpOnly; SameSite=Lax"
+        cookie = f"tidegate_pass={token}; Path=/; HttpOnly; SameSite=Lax"
+        assert entered.headers["set-cookie"] == cookie
+        async with httpx.AsyncClient(verify=False) as by_tls:  # whose certificate it is, is nothing to this
+            url = f"{at.front.site_by_tls}/_tidegate/enter"
+            entered = await by_tls.post(url, headers={"Tidegate-Pass": token})
+        assert entered.headers["set-cookie"] == f"{cookie}; Secure"
         for bad in ("", token + "x", f"{token}; Domain=evil.example", "a.b.c"):
             refused = await at.http.post(entry, headers={"Tidegate-Pass": bad})
             assert refused.status_code == 403 and "set-cookie" not in refused.headers, bad

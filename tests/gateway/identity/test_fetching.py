@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.abroad.addresses import Resolver
 from gateway.identity import fetching as module
 from gateway.identity.fetching import NotFetched, fetching
 from gateway.limits import KEY_SET_BYTES_MAX
-from gateway.webhooks.addresses import Resolver, system_resolver
 from tests.gateway.webhooks.receiver import receiving
 from tests.gateway.webhooks.test_sending import certified
 
@@ -27,7 +27,7 @@ def leads_to(*addresses: str) -> Resolver:
     return resolve
 
 
-async def why_not(url: str, resolve: Resolver = system_resolver) -> str:
+async def why_not(url: str, resolve: Resolver | None = None) -> str:
     async with fetching(resolve=resolve) as fetch:
         with pytest.raises(NotFetched) as error:
             await fetch(url)

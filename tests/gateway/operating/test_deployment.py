@@ -47,6 +47,7 @@ async def test_every_metric_that_is_asked_for_is_told() -> None:
     assert asked - told == set()
     assert {name for name in told if name.startswith("tidegate_")} - asked <= {
         "tidegate_http_request_seconds_sum",
+        "tidegate_stream_call_seconds_sum",
         "tidegate_host_commit_seconds_sum",
         "tidegate_host_commit_seconds_count",
     }, "and what is told is shown somewhere"

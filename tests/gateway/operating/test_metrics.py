@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.http.measured import UNKNOWN, measured
-from gateway.measuring.counts import StreamsNow
+from gateway.measuring.counts import OTHER, StreamsNow
 from gateway.measuring.limits import PROBLEMS_MAX, ROOMS_SHOWN_MAX, SERIES_MAX
-from gateway.measuring.metrics import OTHER, Metrics
+from gateway.measuring.metrics import Metrics
 from tests.gateway.operating.attended import attended
 
 COUNT = "tidegate_http_request_seconds_count"

@@ -13,6 +13,7 @@ from gateway.http.front import Front
 from gateway.identity.bearer import Bearers
 from gateway.limiting.limits import RateLimits
 from gateway.limiting.rates import Rates
+from gateway.measuring.metrics import Metrics
 from gateway.problems import Problem
 from gateway.streams import limits
 from gateway.streams.client import NOT_ANY_MORE, SLOW, Client
@@ -274,6 +275,26 @@ async def test_whoever_follows_what_is_in_doubt_is_not_synced_before_it_was_look
         await asyncio.sleep(BEAT_MS / 1000 * 3)
         assert [(said["type"], said["id"]) for said in visit.wire.said[before:]] == [("synced", 7)]
         assert not visit.client.marks
+
+
+async def test_what_is_told_over_sockets_is_counted() -> None:
+    """Commands by what they were told, whatever somebody may call them, and problems of whatever else they say."""
+    async with open_gateway() as gate:
+        metrics = Metrics()
+        gate.edge.hub.counts = metrics.streams
+        visit = await Doorway(gate).visit(await gate.session())
+        for command, args in (("join", {"room": "launch"}), ("join", {"room": "nowhere"}), ("made_up", {})):
+            await visit.entrance.call(visit.client, CallFor(id=1, command=command, args=args))
+        assert await visit.subscribe("day/nowhere/2026-12-07") == ["unknown_resource"]
+        visit.client.heard(b"{")
+        taken = {
+            (sample.labels["command"], sample.labels["code"]): sample.value
+            for family in metrics.collect()
+            for sample in family.samples
+            if sample.name == "tidegate_stream_call_seconds_count"
+        }
+        assert taken == {("join", "ok"): 1, ("join", "unknown_room"): 1, ("other", "unknown_command"): 1}
+        assert metrics.problems == {"unknown_room": 1, "unknown_command": 1, "unknown_resource": 1, "malformed": 1}
 
 
 async def test_whoever_asks_and_does_not_read_is_sent_away() -> None:

@@ -28,6 +28,7 @@ from events.calendar.quantum import Span
 from events.clock import Clock
 from events.day import Booker, Booking, BookingMade, Item, Status, Wish
 from events.facts import Fact
+from gateway.measuring.counts import WebhookCounts
 from gateway.secret import Secret
 from gateway.webhooks import limits
 from gateway.webhooks.courier import Courier, CourierSettings
@@ -96,6 +97,8 @@ class Office:
         self.http = http
         self._sender: Final = sender
         self._at_work: Final[list[AtWork]] = []
+        self.counts: Final = WebhookCounts()
+        """Of all couriers."""
         self._number = 0
 
     async def ask(self, actor: str, command: Command) -> Any:
@@ -116,7 +119,7 @@ class Office:
         sender = await self.house.sender(by="courier")
         courier = Courier(
             self.house.log, sender, clock or self.house.clock, SECRET, CourierSettings(name=name, **settings),
-            http or self.http, random=random,
+            http or self.http, random=random, counts=self.counts,
         )  # fmt: skip
         at_work = AtWork(self.house, sender, courier)
         self._at_work.append(at_work)

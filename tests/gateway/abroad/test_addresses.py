@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.webhooks.addresses import BadAddress, checked, kind_of_address, system_resolver
-from gateway.webhooks.sending import CheckedNetwork
+from gateway.abroad.addresses import BadAddress, checked, kind_of_address
+from gateway.abroad.names import looking_up
+from gateway.abroad.network import CheckedNetwork
 
 KINDS = [
     ("8.8.8.8", "public"),
@@ -133,8 +134,8 @@ async def test_a_name_without_addresses_is_unknown() -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "0x7f.1", "2130706433", "::1"])
 async def test_this_machine_is_known_by_all_of_its_names(host: str) -> None:
     """As the system looks them up."""
-    with pytest.raises(BadAddress, match="loopback"):
-        await checked(host, system_resolver, allow_private=False)
+    with looking_up(1) as resolve, pytest.raises(BadAddress, match="loopback"):
+        await checked(host, resolve, allow_private=False)
 
 
 class Recording(httpcore.AsyncNetworkBackend):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from gateway.abroad.names import THREADS, looking_up
 from gateway.webhooks.limits import NAMES_AT_ONCE_MAX
-from gateway.webhooks.names import looking_up
 from gateway.webhooks.sending import NotSent, posting
 from tests.support.waiting import until
 
@@ -73,7 +73,7 @@ async def test_a_name_is_looked_up_once_at_a_time(slow: SlowNames) -> None:
 
 async def test_all_who_asked_get_the_answer(slow: SlowNames) -> None:
     """And who comes later has it looked up anew."""
-    with looking_up() as resolve:
+    with looking_up(2) as resolve:
         asked = [asyncio.ensure_future(resolve("slow.test")) for _ in range(3)]
         await until(lambda: slow.asked["slow.test"])
         slow.released.set()
@@ -87,9 +87,9 @@ async def test_all_who_asked_get_the_answer(slow: SlowNames) -> None:
 
 async def test_no_thread_is_left_behind(slow: SlowNames) -> None:
     """They end when they have nothing to wait for any more."""
-    with looking_up() as resolve:
+    with looking_up(2) as resolve:
         asked = asyncio.ensure_future(resolve("slow.test"))
         await until(lambda: slow.asked["slow.test"])
         asked.cancel()
     slow.released.set()
-    await until(lambda: not any(thread.name.startswith("webhook-names") for thread in threading.enumerate()))
+    await until(lambda: not any(thread.name.startswith(THREADS) for thread in threading.enumerate()))

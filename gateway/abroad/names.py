@@ -1,9 +1,10 @@
 """Names: hosts looked up as this machine does it, in threads that nothing else waits for.
 
 The system's own look-up blocks, ends when it ends, and cannot be stopped. Whoever answers for a name may be as slow as
-they like: in the threads that everything of this process shares, a few such names would hold all of it up. So those of
-webhooks have a few of their own, and a name has one of these at a time, however many ask for it: they all get the one
-answer. Whoever has waited long enough goes away, and the look-up stays, so that the next who asks begins no second one.
+they like: in the threads that everything of this process shares, a few such names would hold all of it up. So names
+that others chose have a few of their own, and each has one of these at a time, however many ask for it: they all get
+the one answer. Whoever has waited long enough goes away, and the look-up stays, so that the next who asks begins no
+second one.
 
 A resolver without threads would need no bound. It would also be another than the one that the rest of the machine asks.
 """
@@ -17,14 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
-from gateway.webhooks.addresses import Resolver
-from gateway.webhooks.limits import NAMES_AT_ONCE_MAX
+from gateway.abroad.addresses import Resolver
+
+THREADS: Final = "names-abroad"
+"""What their names begin with."""
 
 
 @contextmanager
-def looking_up() -> Iterator[Resolver]:
-    """Something to look names up with, as long as the block runs."""
-    threads = ThreadPoolExecutor(NAMES_AT_ONCE_MAX, "webhook-names")
+def looking_up(at_once: int) -> Iterator[Resolver]:
+    """Something to look names up with, so many at a time, as long as the block runs."""
+    threads = ThreadPoolExecutor(at_once, THREADS)
     try:
         yield _Names(threads).resolve
     finally:

@@ -1,4 +1,4 @@
-"""Where a webhook may go: to servers of the internet, and to no machine that only we can reach.
+"""Where we may be sent: to servers of the internet, and to no machine that only we can reach.
 
 Whoever may name an address could have us ask what stands behind our own walls. So a host's name is looked up by us,
 each of its addresses is looked at, and the connection goes to one that was looked at: a name that leads elsewhere the
@@ -10,8 +10,6 @@ that carry one of IPv4 are judged by that.
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
@@ -109,9 +107,3 @@ async def checked(host: str, resolve: Resolver, *, allow_private: bool) -> Seque
         if kind not in allowed:
             raise BadAddress(f"address_{kind}")
     return addresses
-
-
-async def system_resolver(host: str) -> Sequence[str]:
-    """As this machine looks names up."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
