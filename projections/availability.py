@@ -34,10 +34,10 @@ from events.day import (
     Unblocked,
 )
 from events.log import Recorded
-from projections.columns import Columns, Flags, Units, same
+from projections.columns import Columns, Units, bits, same
 from projections.folding import Bits, Change, Delta
 from projections.limits import PAST_DAYS
-from projections.months import DayBusy, MonthChanged, flipped, month_delta
+from projections.months import NOTHING_FLIPPED, DayBusy, Flipped, MonthChanged, flipped, flipped_flags, month_delta
 from projections.saved_days import SavedDays, pack, unpack
 
 Runs: TypeAlias = tuple[Slots, ...]
@@ -93,7 +93,7 @@ _NOBODY: Final = Claims()
 def runs(units: Units, at: np.ndarray[Any, np.dtype[np.bool_]]) -> Runs:
     """The slots at which `at` is set, with their units."""
     found: list[Slots] = []
-    for slot in np.flatnonzero(at).tolist():
+    for slot in at.nonzero()[0].tolist():
         many = int(units[slot])
         if found and found[-1].end == slot and found[-1].units == many:
             found[-1] = Slots(found[-1].first, slot + 1, many)
@@ -185,21 +185,22 @@ class Availability:
         columns, (org, resource, date) = self.columns, day
         was_taken, was_held, was_blocked = before
         taken, held, blocked = columns.taken[row], columns.held[row], columns.blocked[row] > 0
-        day_differs = not (same(taken, was_taken) and same(blocked, was_blocked))
         holds_differ = not same(held, was_held)
         found: list[Change] = []
-        if day_differs:
+        if day_differs := not (same(taken, was_taken) and same(blocked, was_blocked)):
             number = int(columns.resource_of[row])
             capacity = int(columns.capacity[number])
-            was_busy, busy = (was_taken >= capacity) | was_blocked, (taken >= capacity) | blocked
+            busy = flipped(bits((was_taken >= capacity) | was_blocked), bits((taken >= capacity) | blocked))
             if tell:
-                delta = _day_delta(capacity, was_busy, busy, was_taken, was_blocked, taken, blocked)
+                delta = DayChanged(
+                    capacity, *busy, *flipped_flags(was_blocked, blocked), runs(taken, taken != was_taken)
+                )
                 at = columns.changed_at(number, row)
                 found.append(Change(org, f"day/{resource}/{date}", at, sequence, delta))
-            found += self._month_changes(day, row, was_busy, busy, sequence, tell=tell)
+            found += self._month_changes(day, number, capacity, busy, sequence, tell=tell)
             columns.taken_at[row] = sequence
         if tell and holds_differ:
-            holds = HoldsChanged(*flipped(was_held > 0, held > 0), runs(held, held != was_held))
+            holds = HoldsChanged(*flipped_flags(was_held > 0, held > 0), runs(held, held != was_held))
             found.append(Change(org, f"holds/{resource}/{date}", int(columns.held_at[row]), sequence, holds))
         if holds_differ:
             columns.held_at[row] = sequence
@@ -208,19 +209,18 @@ class Availability:
         return found
 
     def _month_changes(
-        self, day: tuple[str, str, str], row: int, was_busy: Flags, busy: Flags, sequence: int, *, tell: bool
+        self, day: tuple[str, str, str], number: int, capacity: int, busy: Flipped, sequence: int, *, tell: bool
     ) -> list[Change]:
         """What the day changes of its month: what is busy, or that there is something in it at all."""
         columns, (org, resource, date) = self.columns, day
-        number, month, differs = int(columns.resource_of[row]), date[:7], not same(busy, was_busy)
+        month, differs = date[:7], busy != NOTHING_FLIPPED
         if not differs and (number, month) in columns.busy_at:
             return []
         before = columns.month_changed_at(number, month)
         columns.busy_at[number, month] = sequence
         if not tell:
             return []
-        days = (DayBusy(date, *flipped(was_busy, busy)),) if differs else ()
-        delta = MonthChanged(int(columns.capacity[number]), days)
+        delta = MonthChanged(capacity, (DayBusy(date, *busy),) if differs else ())
         return [Change(org, f"month/{resource}/{month}", before, sequence, delta)]
 
     def _resize(self, org: str, facts: Iterable[Any], at: Instant, sequence: int) -> Iterator[Change]:
@@ -244,8 +244,8 @@ class Availability:
                 continue
             for row in columns.days_of(number):
                 taken, blocked = columns.taken[row], columns.blocked[row] > 0
-                was_busy, busy = (taken >= old) | blocked, (taken >= units) | blocked
-                delta = _day_delta(units, was_busy, busy, taken, blocked, taken, blocked)
+                busy = flipped_flags((taken >= old) | blocked, (taken >= units) | blocked)
+                delta = DayChanged(units, *busy, *NOTHING_FLIPPED, ())
                 date = date_of_day(int(columns.day_of[row]))
                 yield Change(org, f"day/{id}/{date}", columns.changed_at(number, row), sequence, delta)
                 columns.changed(row)
@@ -310,14 +310,6 @@ def _units_of(sizes: Catalog, id: str) -> int:
 def _drop_hold(claims: Claims, id: str, held: Units) -> None:
     slots = claims.holds.pop(id).slots
     held[slots.first : slots.end] -= slots.units
-
-
-def _day_delta(
-    capacity: int, was_busy: Flags, busy: Flags, was_taken: Units, was_blocked: Flags, taken: Units, blocked: Flags
-) -> DayChanged:
-    return DayChanged(
-        capacity, *flipped(was_busy, busy), *flipped(was_blocked, blocked), runs(taken, taken != was_taken)
-    )  # fmt: skip
 
 
 def _counted(saved: SavedDays, kind: str, days: int) -> Units:

@@ -35,6 +35,7 @@ Place: TypeAlias = tuple[int, Instant]
 _BOOKINGS: Final = msgspec.json.Decoder(Booking)
 By: TypeAlias = Literal["all", "email", "resource", "event_type", "status"]
 NOTHING: Final = Order()
+_NO_BOOKER: Final = Booker()
 
 
 class BookingsChanged(Delta, frozen=True, tag="bookings"):
@@ -73,6 +74,10 @@ class Kept(msgspec.Struct):
             one.reason, self.sequence,
         )  # fmt: skip
 
+    def told_row(self) -> Row:
+        """The row as everyone who listens may have it."""
+        return _told_row(self.booking, self.sequence)
+
 
 class OfOrg:
     """The bookings of one organisation, and the orders that they are found in."""
@@ -87,8 +92,7 @@ class OfOrg:
         """All of them, or those with this address, resource, event type or status."""
         return self._orders.get(f"{by}/{name}", NOTHING)
 
-    def add(self, kept: Kept) -> None:
-        booking = kept.booking
+    def add(self, kept: Kept, booking: Booking) -> None:
         self.kept[booking.id] = kept
         self.words.add(words_of_booker(booking.booker), booking.id)
         self._put(booking.id, kept, [*_orders_of(booking), f"status/{booking.status}"])
@@ -174,42 +178,48 @@ class Bookings:
         org, kind, _ = recorded.actor.split(".", 2) if recorded.actor.count(".") > 1 else ("", "", "")
         if kind != "day":
             return []
-        changed = self._fold(org, (fact for one in commit.decided for fact in one.facts), recorded.sequence)
+        changed = self._fold(org, commit, recorded.sequence)
         if not changed:
             return []
         of = self._orgs[org]
         before, of.sequence = of.sequence, recorded.sequence
         if not tell:
             return []
-        rows = [told_row(of.kept[id]) for id in changed]
+        rows = [(_told_row(booking, recorded.sequence), since) for booking, since in changed.values()]
         changes = [
-            Change(org, f"booking/{row.id}", since, recorded.sequence, BookingsChanged((row,)))
-            for row, since in zip(rows, changed.values(), strict=True)
+            Change(org, f"booking/{row.id}", since, recorded.sequence, BookingsChanged((row,))) for row, since in rows
         ]
-        return [*changes, Change(org, "bookings", before, recorded.sequence, BookingsChanged(tuple(rows)))]
+        told = BookingsChanged(tuple([row for row, _ in rows]))
+        return [*changes, Change(org, "bookings", before, recorded.sequence, told)]
 
-    def _fold(self, org: str, facts_: Iterable[Any], sequence: int) -> dict[str, int]:
-        """Which bookings changed, and where they did before."""
-        changed: dict[str, int] = {}
-        for fact in facts_:
-            if isinstance(fact, facts.BookingMade):
-                if fact.booking.span.end // DAY_MS >= self.today - BOOKINGS_PAST_DAYS:
-                    kept = Kept(canonical(fact.booking), sequence, [(sequence, fact.booking.wish.start)])
-                    self._orgs.setdefault(org, OfOrg()).add(kept)
-                    self._watch(org, fact.booking)
-                    changed[fact.booking.id] = 0
-                continue
-            of = self._orgs.get(org)
-            found = of.kept.get(fact.booking) if of is not None and type(fact) in _CHANGING else None
-            if of is None or found is None:
-                continue
-            old = found.booking
-            booking = after(old, fact)
-            changed.setdefault(booking.id, found.sequence)
-            found.sequence = sequence
-            of.change(found, old, booking)
-            self._watch(org, booking)
+    def _fold(self, org: str, commit: Commit[Any], sequence: int) -> dict[str, tuple[Booking, int]]:
+        """Which bookings changed, as they are now, and where they did before."""
+        changed: dict[str, tuple[Booking, int]] = {}
+        for decided in commit.decided:
+            for fact in decided.facts:
+                if type(fact) is facts.BookingMade:
+                    booking = fact.booking
+                    if booking.span.end // DAY_MS >= self.today - BOOKINGS_PAST_DAYS:
+                        kept = Kept(canonical(booking), sequence, [(sequence, booking.wish.start)])
+                        self._orgs.setdefault(org, OfOrg()).add(kept, booking)
+                        self._watch(org, booking)
+                        changed[booking.id] = booking, 0
+                elif type(fact) in _CHANGING:
+                    self._change(org, fact, sequence, changed)
         return changed
+
+    def _change(self, org: str, fact: Any, sequence: int, changed: dict[str, tuple[Booking, int]]) -> None:
+        of = self._orgs.get(org)
+        found = of.kept.get(fact.booking) if of is not None else None
+        if of is None or found is None:
+            return
+        old = found.booking
+        booking = after(old, fact)
+        since = changed[booking.id][1] if booking.id in changed else found.sequence
+        changed[booking.id] = booking, since
+        found.sequence = sequence
+        of.change(found, old, booking)
+        self._watch(org, booking)
 
     def _watch(self, org: str, booking: Booking) -> None:
         self._over.setdefault(booking.span.end // DAY_MS, set()).add((org, booking.id))
@@ -256,8 +266,9 @@ class Bookings:
             self._orgs[org].sequence = sequence
         for place, sequence, since, start, body in zip(*(column.to_pylist() for column in table.columns), strict=True):
             org, kept = meta.orgs[place][0], Kept(body, sequence, list(zip(since, start, strict=True)))
-            self._orgs[org].add(kept)
-            self._watch(org, kept.booking)
+            booking = kept.booking
+            self._orgs[org].add(kept, booking)
+            self._watch(org, booking)
 
 
 class _Meta(msgspec.Struct):
@@ -279,6 +290,7 @@ def after(booking: Booking, fact: facts.DayFact) -> Booking:
     return msgspec.structs.replace(booking, status=status, until=until, reason=reason)
 
 
-def told_row(kept: Kept) -> Row:
-    """The row as everyone who listens may have it."""
-    return msgspec.structs.replace(kept.row(), booker=Booker(), answers={}, reason="")
+def _told_row(one: Booking, sequence: int) -> Row:
+    return Row(
+        one.id, one.wish, one.span, one.status, _NO_BOOKER, {}, one.created_at, one.until, one.version, "", sequence
+    )

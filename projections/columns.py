@@ -41,7 +41,7 @@ def same(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 def bits(flags: Flags) -> int:
     """One day's flags as a bitmap."""
-    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+    return int.from_bytes(np.packbits(flags, None, "little").tobytes(), "little")
 
 
 class Columns:

@@ -13,14 +13,19 @@ booking or block of a month is told to it whatever it leaves free.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
 
 from events.calendar.quantum import date_of_day, day_number
 from events.calendar.zones import local_month_dates
-from projections.columns import Columns, Flags, bits
+from projections.columns import Columns, Flags, bits, same
 from projections.folding import Bits, Delta, spelled
+
+Flipped: TypeAlias = tuple[Bits, Bits]
+"""What is set and was not, and what was and is not."""
+NOTHING_FLIPPED: Final[Flipped] = (spelled(0), spelled(0))
 
 
 class DayBusy(msgspec.Struct, frozen=True):
@@ -62,7 +67,7 @@ def month_delta(columns: Columns, resource: int, month: str, was_capacity: int) 
     capacity, first = int(columns.capacity[resource]), days_in(month)[0]
     was, now = (_busy(columns, resource, month, units) for units in (was_capacity, capacity))
     differ = np.flatnonzero((was != now).any(axis=1)).tolist()
-    days = (DayBusy(date_of_day(first + day), *flipped(was[day], now[day])) for day in differ)
+    days = (DayBusy(date_of_day(first + day), *flipped_flags(was[day], now[day])) for day in differ)
     return MonthChanged(capacity, tuple(days))
 
 
@@ -73,10 +78,13 @@ def _busy(columns: Columns, resource: int, month: str, capacity: int) -> Flags:
     return found
 
 
-def flipped(was: Flags, now: Flags) -> tuple[Bits, Bits]:
-    """What is set and was not, and what was and is not."""
-    old, new = bits(was), bits(now)
-    return spelled(new & ~old), spelled(old & ~new)
+def flipped(was: int, now: int) -> Flipped:
+    """What is set of a bitmap and was not, and what was and is not."""
+    return NOTHING_FLIPPED if was == now else (spelled(now & ~was), spelled(was & ~now))
+
+
+def flipped_flags(was: Flags, now: Flags) -> Flipped:
+    return NOTHING_FLIPPED if same(was, now) else flipped(bits(was), bits(now))
 
 
 @lru_cache(maxsize=1_024)

@@ -14,7 +14,7 @@ from events.day import Slots
 from projections import waiting
 from projections.access import Accesses
 from projections.availability import Availability, DayChanged, HoldsChanged, Runs, UnitsChanged, runs
-from projections.bookings import Bookings, told_row
+from projections.bookings import Bookings
 from projections.catalog import Catalogs
 from projections.columns import bits
 from projections.folding import Bits, position, spelled
@@ -69,7 +69,7 @@ def shown(
             return ShownAnswer(asked.topic, position(epoch, at), state)
         case ["booking", id]:
             kept = bookings.of(asked.org).kept.get(id)
-            return ShownAnswer(asked.topic, position(epoch, kept.sequence if kept else 0), kept and told_row(kept))
+            return ShownAnswer(asked.topic, position(epoch, kept.sequence if kept else 0), kept and kept.told_row())
         case ["bookings"]:
             return ShownAnswer(asked.topic, position(epoch, bookings.of(asked.org).sequence))
         case ["catalog"]:
