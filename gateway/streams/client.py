@@ -70,7 +70,8 @@ class Client:
         """Positions that it waits for."""
         self._entrance = entrance
         self._socket: Socket | None = None
-        self._calls: set[asyncio.Task[None]] | None = None
+        self._calls: dict[asyncio.Task[None], set[str]] | None = None
+        """What is under way, each with the topics that it is still to begin."""
         self._tickets: dict[str, Ticket] | None = None
         self._behind: dict[Live, None] | None = None
         """Topics of which it was not told everything."""
@@ -100,9 +101,8 @@ class Client:
             return
         match said:
             case Subscribe():
-                self._start(self._entrance.subscribe(self, said), said.id)
-            case Unsubscribe() if self._calls:  # perhaps of what is only just being subscribed to
-                self._start(self._unsubscribe_behind(said, set(self._calls)), said.id)
+                wanted = set(said.names)
+                self._start(self._entrance.subscribe(self, said, wanted), said.id, wanted)
             case Unsubscribe():
                 self._entrance.unsubscribe(self, said)
             case CallFor():
@@ -201,25 +201,26 @@ class Client:
         if len(self.topics) + sum(topic.name not in self.topics for topic in topics) > TOPICS_PER_SOCKET_MAX:
             raise Problem("too_many_topics", "a socket follows no more topics than that: unsubscribe some")
 
-    async def _unsubscribe_behind(self, said: Unsubscribe, under_way: set[asyncio.Task[None]]) -> None:
-        await asyncio.wait(under_way)
-        self._entrance.unsubscribe(self, said)
+    def wants_no_more(self, name: str) -> None:
+        """What is under way is not to begin it."""
+        for wanted in (self._calls or {}).values():
+            wanted.discard(name)
 
-    def _start(self, work: Any, id: int) -> None:
+    def _start(self, work: Any, id: int, wanted: set[str] | None = None) -> None:
         if self._calls is None:
-            self._calls = set()
+            self._calls = {}
         if len(self._calls) >= CALLS_PER_SOCKET_MAX:
             work.close()
             detail = f"at most {CALLS_PER_SOCKET_MAX} requests of a socket are under way at a time"
             self.refuse(b"%d" % id, Problem("too_many_requests", detail, "busy"))
             return
         task = asyncio.get_running_loop().create_task(work)
-        self._calls.add(task)
+        self._calls[task] = set() if wanted is None else wanted
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if self._calls is not None:
-            self._calls.discard(task)
+            self._calls.pop(task, None)
             if not self._calls:
                 self._calls = None
 

@@ -111,9 +111,9 @@ class Entrance:
 
     # Following
 
-    async def subscribe(self, client: Client, said: Subscribe) -> None:
+    async def subscribe(self, client: Client, said: Subscribe, wanted: set[str]) -> None:
+        """Begin those of its topics that are `wanted` by the time that they can begin."""
         id = b"%d" % said.id
-        names = said.topics or (said.topic,)
         try:
             since = self._front.seen(said.since) if said.since else None
         except Problem as problem:
@@ -123,18 +123,19 @@ class Entrance:
             since = -1  # of another log, or of this one before it was lost: begin anew
         try:
             client.caller = await client.still()
-            topics = [topic_of(name) for name in dict.fromkeys(names)]
+            topics = [topic_of(name) for name in said.names]
             for topic in topics:
                 await self._may_follow(client.caller, topic, said.token)
             client.needs_room_for(topics)
             address = self._front.rates.counted(client.caller, client.address)
             lives = [await self.hub.live(client.caller.org, topic, address) for topic in topics]
-            client.needs_room_for(topics)  # it may have asked for others meanwhile
+            lives = [live for live in lives if live.topic.name in wanted]
+            client.needs_room_for([live.topic for live in lives])  # it may have asked for others meanwhile
             for live in lives:  # all of them, or none: from here on nothing fails
                 _follow(client, live, id, since)
-            for topic in topics:
-                if topic.kind == "ticket" and client.caller.session:
-                    await self._is_here(client, topic)
+            for live in lives:
+                if live.topic.kind == "ticket" and client.caller.session:
+                    await self._is_here(client, live.topic)
         except Problem as problem:
             client.refuse(id, problem)
             return
@@ -144,7 +145,7 @@ class Entrance:
         if said.topics:
             for live in lives:
                 await live.begun(client)
-            self._sync(client, id, max(self.hub.through, *(live.position for live in lives)))
+            self._sync(client, id, max((self.hub.through, *(live.position for live in lives))))
 
     async def _may_follow(self, caller: Caller, topic: Topic, token: str) -> None:
         if topic.kind != "booking" or not token:
@@ -158,6 +159,7 @@ class Entrance:
             raise problem_of(refusal)
 
     def unsubscribe(self, client: Client, said: Unsubscribe) -> None:
+        client.wants_no_more(said.topic)
         live = client.topics.pop(said.topic, None)
         if live is not None:
             live.leave(client)

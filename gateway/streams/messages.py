@@ -23,7 +23,8 @@ From us:
 A topic is begun by exactly one of `snapshot`, `resumed` and `reset`. Answers name the `id` of what they answer; a
 `reset` that nobody asked for has none. `subscribe` with several topics begins them all as of one moment: a `synced` of
 the same id stands behind them, when everything through its position has been told. `synced` waits for what was left out
-for a slow reader, and for what is in doubt, to be shown.
+for a slow reader, and for what is in doubt, to be shown. `unsubscribe` is done at once: what it names and has not begun
+by then, does not begin, unless it is subscribed to again.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class Subscribe(Said, frozen=True, tag="subscribe"):
     topics: Annotated[tuple[TopicName, ...], Meta(max_length=TOPICS_PER_SOCKET_MAX)] = ()
     since: Where = msgspec.field(default="", name="from")
     token: Annotated[str, Meta(max_length=200)] = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it names, each once."""
+        return tuple(dict.fromkeys(self.topics or (self.topic,)))
 
 
 class Unsubscribe(Said, frozen=True, tag="unsubscribe"):

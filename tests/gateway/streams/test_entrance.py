@@ -9,18 +9,25 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.calls import Call
 from gateway.http.front import Front
 from gateway.identity.bearer import Bearers
 from gateway.limiting.limits import RateLimits
 from gateway.limiting.rates import Rates
 from gateway.measuring.metrics import Metrics
 from gateway.problems import Problem
-from gateway.streams import limits
+from gateway.streams import commands, limits
 from gateway.streams.client import NOT_ANY_MORE, SLOW, Client
 from gateway.streams.entrance import Entrance
 from gateway.streams.frames import text_frame
 from gateway.streams.hub import Hub
-from gateway.streams.limits import MARKS_PER_SOCKET_MAX, TOPICS_PER_SOCKET_MAX, UNREAD_BYTES_MAX, UNSENT_BYTES_MAX
+from gateway.streams.limits import (
+    CALLS_PER_SOCKET_MAX,
+    MARKS_PER_SOCKET_MAX,
+    TOPICS_PER_SOCKET_MAX,
+    UNREAD_BYTES_MAX,
+    UNSENT_BYTES_MAX,
+)
 from gateway.streams.live import Live, Step
 from gateway.streams.living import Living
 from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe
@@ -57,10 +64,13 @@ class Visit:
         self.entrance = entrance
         client.opened(self.wire)  # type: ignore[arg-type]  # as much of a socket as a client uses
 
+    def hears(self, **said: Any) -> None:
+        self.client.heard(msgspec.json.encode(said))
+
     async def subscribe(self, *topics: str, id: int = 1) -> list[str]:
         """The codes of the problems that it is told."""
         before = len(self.wire.said)
-        await self.entrance.subscribe(self.client, Subscribe(id=id, topics=topics))
+        await self.entrance.subscribe(self.client, Subscribe(id=id, topics=topics), set(topics))
         return [said["code"] for said in self.wire.said[before:] if said["type"] == "error"]
 
 
@@ -219,15 +229,55 @@ async def test_a_key_that_was_revoked_opens_nothing_over_a_socket_that_it_opened
 
 
 async def test_what_is_unsubscribed_from_before_it_began_is_not_followed() -> None:
-    """Whatever a client sends first is done first."""
+    """Nor begun: whoever has left is told nothing more. Other topics of the same request begin."""
     async with open_gateway() as gate:
-        doorway, topic = Doorway(gate), f"holds/studio-north/{TOMORROW}"
-        visit = await doorway.visit()
-        visit.client.heard(msgspec.json.encode({"type": "subscribe", "id": 1, "topic": topic}))
-        visit.client.heard(msgspec.json.encode({"type": "unsubscribe", "id": 2, "topic": topic}))
+        visit, topic = await Doorway(gate).visit(), f"holds/studio-north/{TOMORROW}"
+        for number, asked in enumerate(([topic], [topic, "room/launch"])):
+            visit.hears(type="subscribe", id=2 * number, topics=asked)
+            visit.hears(type="unsubscribe", id=2 * number + 1, topic=topic)
+        await asyncio.sleep(BEAT_MS / 1000 * 3)
+        assert list(visit.client.topics) == ["room/launch"]
+        told = [(said["type"], said["id"]) for said in visit.wire.said[1:]]
+        assert told[:2] == [("unsubscribed", 1), ("unsubscribed", 3)]
+        assert sorted(told[2:]) == [("snapshot", 2), ("synced", 0), ("synced", 2)]
+
+
+async def test_whoever_starts_over_follows_again_whatever_else_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To unsubscribe waits for nothing, and is never refused: what a client sends first is done first."""
+    async with open_gateway() as gate:
+        answered, visit, topic = asyncio.Event(), await Doorway(gate).visit(), f"holds/studio-north/{TOMORROW}"
+
+        async def slow(call: Call, asked: CallFor) -> None:
+            await answered.wait()
+
+        monkeypatch.setattr(commands, "done", slow)
+        await visit.subscribe(topic)
+        for id in range(2, CALLS_PER_SOCKET_MAX + 1):
+            visit.hears(type="call", id=id, command="book")
+        visit.hears(type="unsubscribe", id=100, topic=topic)
+        visit.hears(type="subscribe", id=101, topic=topic)
+        visit.hears(type="unsubscribe", id=102, topic=topic)
+        assert [said["id"] for said in visit.wire.said[-2:]] == [100, 102]
         await asyncio.sleep(1)
-        assert visit.wire.said[-1]["type"] == "unsubscribed"
         assert not visit.client.topics
+        visit.hears(type="subscribe", id=103, topic=topic)
+        await asyncio.sleep(1)
+        assert (visit.wire.said[-1]["type"], visit.wire.said[-1]["id"]) == ("snapshot", 103)
+        answered.set()
+        await asyncio.sleep(1)
+        assert list(visit.client.topics) == [topic]
+
+
+async def test_what_is_left_and_followed_again_before_it_began_begins_as_it_was_asked_for_last() -> None:
+    """The first request, which takes longer, does not follow what was left."""
+    async with open_gateway() as gate:
+        visit, topic = await Doorway(gate).visit(), f"holds/studio-north/{TOMORROW}"
+        visit.hears(type="subscribe", id=1, topics=[topic, *months(10)])
+        visit.hears(type="unsubscribe", id=2, topic=topic)
+        visit.hears(type="subscribe", id=3, topic=topic)
+        await asyncio.sleep(BEAT_MS / 1000 * 3)
+        assert [said["id"] for said in visit.wire.said if said.get("topic") == topic] == [2, 3]
+        assert len(visit.client.topics) == 11
 
 
 async def test_positions_that_never_come_are_waited_for_while_somebody_does() -> None:
