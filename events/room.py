@@ -125,7 +125,8 @@ class LinesHeard(Fact, frozen=True, omit_defaults=True):
 
 
 class TurnsNear(Fact, frozen=True):
-    """These left an address and are soon to be called: they are told so, once."""
+    """These left an address and are soon to be called, or were passed over and will be when they come back: they are
+    told so, once."""
 
     lane: str
     tickets: tuple[str, ...]

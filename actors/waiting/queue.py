@@ -76,6 +76,10 @@ class Queue(msgspec.Struct):
     passed_over: dict[str, Place] = {}
     untold: BitMap = msgspec.field(default_factory=BitMap)
     """The places in the buffer of those who left an address, and were not told yet that their turn is near."""
+    overlooked: BitMap = msgspec.field(default_factory=BitMap)
+    """Those of them who were passed over before they were told: their tickets, as the buffer has them, and not their
+    places, because the buffer has let go of them. Who is away gathers at the front, and one call passes over any
+    number of them."""
 
     @property
     def length(self) -> int:
@@ -103,7 +107,7 @@ class Queue(msgspec.Struct):
     def _at(self, index: int) -> Place:
         (packed,) = struct.unpack_from("<I", self.tickets, index * _TICKET_BYTES)
         tag = self.tags[index * _TAG_BYTES : (index + 1) * _TAG_BYTES].hex()
-        return Place(self.first + index, f"{packed >> _NUMBER_BITS}.{packed & _NUMBER_MASK}", tag)
+        return Place(self.first + index, _unpacked(packed), tag)
 
     def upcoming(self, shards: Sequence[Shard]) -> Iterator[Place]:
         """Who is next, and next after them. Nothing changes."""
@@ -121,6 +125,8 @@ class Queue(msgspec.Struct):
         while self.head:
             place = heapq.heappop(self.head)
             if self._may_go(shards, place):
+                if self.overlooked:
+                    self.overlooked.discard(_packed(place.ticket))
                 return place
         while self.taken < self.length:
             place = self._at(self.taken)
@@ -131,17 +137,23 @@ class Queue(msgspec.Struct):
         raise LookupError("nobody waits in this lane")
 
     def nearing(self, ahead: int, waiting: int, most: int) -> list[str]:
-        """Who is to be told that their turn is near: those who stand on the `ahead` places that are next; everybody,
-        when no more than that wait at all. Absent ones too: who comes back in time loses nothing."""
+        """Who is to be told that their turn is near: those who were passed over and do not know, because it is their
+        turn when they come back; and those who stand on the `ahead` places that are next, or everybody, when no more
+        than that wait at all. Absent ones too: who comes back in time loses nothing."""
+        near = [_unpacked(packed) for packed in islice(self.overlooked, most)]
         end = self.first + (self.length if waiting <= ahead else self.taken + ahead)
-        if not self.untold or self.untold.min() >= end:
-            return []
-        places = takewhile(lambda place: place < end, self.untold)
-        return [self._at(place - self.first).ticket for place in islice(places, most)]
+        if self.untold and self.untold.min() < end:
+            places = takewhile(lambda place: place < end, self.untold)
+            near += [self._at(place - self.first).ticket for place in islice(places, most - len(near))]
+        return near
 
     def told(self, tickets: Sequence[str]) -> None:
-        """These know. Nobody stands before them who does not."""
+        """These know. Nobody in the buffer stands before them who does not."""
         for ticket in tickets:
+            packed = _packed(ticket)
+            if packed in self.overlooked:
+                self.overlooked.discard(packed)
+                continue
             place = self.untold.min()
             self.untold.discard(place)
             if self._at(place - self.first).ticket != ticket:
@@ -149,10 +161,11 @@ class Queue(msgspec.Struct):
 
     def gone(self, shard: int, numbers: BitMap) -> None:
         """Nobody has to be told what is over for them."""
-        if self.untold and numbers:
+        if numbers and (self.untold or self.overlooked):
+            over = np.asarray(numbers.to_array(), np.uint32) | np.uint32(shard << _NUMBER_BITS)
+            self.overlooked -= BitMap(over)
             places = np.asarray(self.untold.to_array(), np.int64)
             tickets = np.frombuffer(self.tickets, "<u4")[places - self.first]
-            over = np.asarray(numbers.to_array(), np.uint32) | np.uint32(shard << _NUMBER_BITS)
             self.untold -= BitMap(places[np.isin(tickets, over)])
 
     def _may_go(self, shards: Sequence[Shard], place: Place) -> bool:
@@ -161,6 +174,8 @@ class Queue(msgspec.Struct):
         shard, number = place_of(place.ticket)
         if number not in shards[shard].gone:
             self.passed_over[place.ticket] = place
+            if place.place in self.untold:
+                self.overlooked.add(_packed(place.ticket))
         return False
 
     def _trim(self) -> None:
@@ -187,6 +202,15 @@ class Queue(msgspec.Struct):
         if self.passed_over:
             for ticket in tickets:
                 self.passed_over.pop(ticket, None)
+
+
+def _packed(ticket: str) -> int:
+    shard, number = place_of(ticket)
+    return shard << _NUMBER_BITS | number
+
+
+def _unpacked(packed: int) -> str:
+    return f"{packed >> _NUMBER_BITS}.{packed & _NUMBER_MASK}"
 
 
 def _stands(shards: Sequence[Shard], ticket: str) -> bool:

@@ -260,8 +260,7 @@ def _call(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
 
 def _near(room: Room, at: Instant, by: Followed) -> tuple[RoomFact, ...]:
     """Behind the calls: nobody is told that it is soon who is called at once."""
-    near = nearing(room)
-    return () if near is None else (near,)
+    return () if (near := nearing(room)) is None else (near,)
 
 
 _STEPS: Final[tuple[Callable[[Room, Instant, Followed], tuple[RoomFact, ...]], ...]] = (
@@ -397,4 +396,5 @@ ROOM_KIND: Final[Decider[Room, RoomCommand, RoomFact, Followed]] = Decider(
     policy=Followed(),
     follows=_lines_of,
     heard=_heard,
+    state_version=2,
 )

@@ -6,7 +6,8 @@ with what it hears of its lines, who has left one. So it can record of whom it c
 facts, which are there once, however often somebody is started anew; where nobody left an address, none of it is.
 
 Near are those on the places of a lane that are next, as many as the room is set to: places rather than minutes, because
-places follow from the log, and how long they will take is a guess that changes every second.
+places follow from the log, and how long they will take is a guess that changes every second. So is whoever was passed
+over before that: those who leave an address and go away gather at the front, and one call may pass over all of them.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def call_of(room: Room, lane: str, tickets: Sequence[str], until: Instant, owed:
 def nearing(room: Room) -> TurnsNear | None:
     """Who is to be told now that it is soon their turn, of one lane."""
     ahead = room.settings.near_ahead
-    if ahead and room.phase in CALLS and any(queue.untold for queue in room.queues.values()):
+    if ahead and room.phase in CALLS and any(queue.untold or queue.overlooked for queue in room.queues.values()):
         for lane in room.lanes:
             queue = room.queues.get(lane)
             if queue is not None and (near := queue.nearing(ahead, room.waiting.get(lane, 0), NEAR_AT_ONCE_MAX)):

@@ -28,7 +28,7 @@ from events.commit import hash_of
 from events.line import Expired, Joined, Left, Returned, WentAbsent
 from events.room import Lane, RoomSettings, TicketsCalled, TurnsNear
 from events.waiting.draw import commitment_of, drawn_order, seed_of
-from events.waiting.sessions import hidden, session_of, ticket_of
+from events.waiting.sessions import hidden, place_of, session_of, ticket_of
 from tests.support.launch import (
     CONTROLS,
     NAME,
@@ -98,7 +98,7 @@ class Row:
     """Of those who wait for a seat: who came first."""
     reachable: bool = False
     told: bool = False
-    """That their turn is near."""
+    """That their turn is near, or now."""
 
 
 class Model:
@@ -231,7 +231,7 @@ class Model:
             row.window = self.settings.claim_s * SECOND_MS
             grain = max(1, row.window // 64)
             row.state, row.until, row.since = "called", at + row.window, -(-at // grain) * grain
-            row.again = row.missed_once
+            row.again, row.told = row.missed_once, True
             self.calls.append(at)
             place = self.lanes[row.lane].index(row) + 1
             self.taken[row.lane] = max(place, self.taken.get(row.lane, 0))
@@ -239,7 +239,8 @@ class Model:
         return bool(found)
 
     def tell(self) -> bool:
-        """Of the first lane in which there is anybody, those who are near, left an address, and do not know."""
+        """Of the first lane in which there is anybody, those who left an address and do not know: who was passed over,
+        by their tickets, and who is near, by their places."""
         ahead = self.settings.near_ahead
         if not ahead or self.phase not in {"open", "draining"}:
             return False
@@ -247,7 +248,8 @@ class Model:
             rows = self.lanes.get(lane, [])
             taken = self.taken.get(lane, 0)
             few = sum(row.state == "waiting" for row in rows) <= ahead
-            next_ones = rows[taken:] if few else rows[taken : taken + ahead]
+            passed = sorted(rows[:taken], key=lambda row: place_of(row.id))
+            next_ones = passed + (rows[taken:] if few else rows[taken : taken + ahead])
             near = [row for row in next_ones if row.reachable and not row.told and row.state != "over"]
             for row in near:
                 row.told = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.decider import TICK, Consulted, Decision, Followed, News, Refusal
@@ -21,6 +23,7 @@ from tests.support.launch import NOON, ROOM_ACTOR, SECOND_MS, Launch, key_of, se
 
 ONE = RoomSettings(capacity=1, near_ahead=2)
 EMAIL = "ann@example.org"
+AWAY = [f"away {number}" for number in range(20)]
 CROWD = [f"visitor {number}" for number in range(12)]
 
 
@@ -28,6 +31,21 @@ def crowded(settings: RoomSettings = ONE, *reachable: int) -> Launch:
     launch = Launch(settings)
     for number, name in enumerate(CROWD):
         launch.join(name, email=f"{number}@example.org" if number in reachable else "")
+    return launch
+
+
+def away_in_front(count: int, **settings: Any) -> Launch:
+    """Before the room opens: so many who left an address and are absent, and behind them six who are there."""
+    launch = Launch(RoomSettings(**{"capacity": 1, "near_ahead": 4, "absence_max_s": 86_400} | settings), opened=False)
+    launch.control("start")
+    for name in AWAY[:count]:
+        launch.join(name, email=EMAIL)
+    here = [f"here {number}" for number in range(6)]
+    for name in here:
+        launch.join(name)
+    launch.alive = set(here)
+    launch.later(400)
+    assert set(launch.statuses(*AWAY[:count])) == {"absent"}
     return launch
 
 
@@ -146,6 +164,55 @@ class TestNear:
             launch.claim(name)
             launch.exit(name)
         assert near(launch) == ["visitor 4"]
+
+    def test_who_is_passed_over_is_told_in_that_very_commit(self) -> None:
+        """Those who leave an address and go away gather at the front, more of them than are near: one call of somebody
+        behind them passes over all."""
+        launch = away_in_front(20)
+        launch.control("open")
+        assert launch.called() == ["here 0"] and len(launch.room.queues[""].passed_over) == 20
+        assert sorted(near(launch)) == sorted(AWAY) and now(launch) == []
+        behind = launch.history[-1].behind
+        assert [type(fact) for fact in behind if type(fact) in {TicketsCalled, TurnsNear}] == [TicketsCalled, TurnsNear]
+        for number in range(3):
+            advance(launch, f"here {number}")
+        assert sorted(near(launch)) == sorted(AWAY)
+        launch.here("away 7")
+        advance(launch, "here 3")
+        assert launch.called()[-1] == "away 7" and now(launch) == ["away 7"]
+
+    def test_who_was_passed_over_unsaid_is_told_when_it_is_said_at_all(self) -> None:
+        """Unless they are gone by then, or have come back and were called; and by whoever took the room over
+        meanwhile, for whom those who stood before them are in no buffer any more."""
+        count = 4_999
+        launch = away_in_front(6, near_ahead=0)
+        launch.join_all(f"more {number}" for number in range(count))
+        launch.control("open")
+        launch.put(capacity=count)
+        assert len(launch.called()) == count and launch.room.queues[""].first > 6
+        launch.here("away 1", "away 3")
+        launch.leave("away 2")
+        launch.leave("away 3")
+        launch.exit("here 0")
+        assert near(launch) == [] and launch.called()[-1] == "away 1"
+        assert launch.replayed() == launch.room
+        launch.room = through_the_shelf(ROOM_KIND, launch.room)
+        launch.put(near_ahead=1)
+        assert sorted(near(launch)) == ["away 0", "away 4", "away 5"] and now(launch) == ["away 1"]
+        assert launch.replayed() == launch.room
+
+    def test_however_many_are_passed_over_each_is_told_in_steps(self) -> None:
+        """As many at once as of those who are near."""
+        count = 2 * NEAR_AT_ONCE_MAX + 7
+        launch = Launch(RoomSettings(capacity=1, near_ahead=3, queue_max=20_000), opened=False)
+        launch.control("start")
+        everybody = Heard(1, 0, 0, "f" * 16 * (count + 1), (("", count + 1),), absent=spelled(range(count)))
+        launch._evolve([LinesHeard((everybody,), ((0, spelled(range(count))),))])
+        launch.control("open")
+        facts = [fact for one in launch.history for fact in one.before + one.facts + one.behind]
+        told = [fact.tickets for fact in facts if isinstance(fact, TurnsNear)]
+        assert [len(tickets) for tickets in told] == [NEAR_AT_ONCE_MAX, NEAR_AT_ONCE_MAX, 7]
+        assert [ticket for tickets in told for ticket in tickets] == [f"0.{number}" for number in range(count)]
 
     def test_who_is_gone_is_not(self) -> None:
         """They left, or their place is over; the next one is told as if they had never been there."""
