@@ -153,7 +153,7 @@ async def _serve(
         ending = asyncio.Event()
         aside = Aside(ending)
         stops.push_async_callback(aside.stop)
-        for work in (_reread(keys), living.run(), watching.leave(until, ending)):
+        for work in (_reread(keys), edge.hub.run(), living.run(), watching.leave(until, ending)):
             aside.run(work)
         if settings.courier:
             stopping = asyncio.Event()

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
-import structlog
 
 from events.bus import Bus, Message, Subscription
 from events.errors import BusError
@@ -29,8 +28,7 @@ from projections.folding import position
 from projections.publishing import BEATS, Beat, subject_of
 from projections.questions import Shown, ShownAnswer, Since, SinceAnswer, Unanswered
 
-log = structlog.get_logger(__name__)
-
+T = TypeVar("T")
 State: TypeAlias = Literal["ok", "late"]
 """Whether what is told is of now, or the read models have not been heard of for a while."""
 SILENT_S: Final = 3.0
@@ -61,10 +59,21 @@ class _Source:
         self.lives: Final[dict[Live, None]] = {}
         self.listening: asyncio.Future[Subscription] | None = None
 
+    def listen(self, work: Coroutine[Any, Any, Subscription]) -> asyncio.Future[Subscription]:
+        self.listening = listening = asyncio.ensure_future(work)
+        listening.add_done_callback(self._listens)
+        return listening
+
+    def _listens(self, listening: asyncio.Future[Subscription]) -> None:
+        if listening.cancelled() or listening.exception() is not None:
+            self.listening = None  # whoever waited for it is told why, and whoever comes next tries again
+
     async def stop(self) -> None:
-        if self.listening is not None:
-            with suppress(BusError):
-                await (await self.listening).stop()
+        if (listening := self.listening) is not None:
+            await asyncio.wait((listening,))
+            if not listening.cancelled() and listening.exception() is None:
+                with suppress(BusError):
+                    await listening.result().stop()
 
 
 class Hub:
@@ -92,8 +101,12 @@ class Hub:
     async def start(self) -> None:
         self._beats = await self._bus.subscribe(BEATS, self._hear_beat)
         self._beat_at = asyncio.get_running_loop().time()
-        self.start_task(self._let_go())
-        self.start_task(self._watch())
+
+    async def run(self) -> None:
+        """Let go of what nobody follows, and notice when nobody tells any more, for ever."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._let_go())
+            both.create_task(self._watch())
 
     async def stop(self) -> None:
         if self._beats is not None:
@@ -106,10 +119,17 @@ class Hub:
         for source in self._sources.values():
             await source.stop()
 
-    def start_task(self, work: Coroutine[Any, Any, Any]) -> None:
+    def start_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:  # a bug: told as any callback's is
+            told = {"message": "a task of the hub failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(told)
 
     @property
     def topics(self) -> int:
@@ -142,13 +162,13 @@ class Hub:
 
     async def _listen(self, org: str, name: str) -> None:
         source = self._sources[org, name]
-        if source.listening is None:
+        listening = source.listening
+        if listening is None:
             work = self._bus.subscribe(subject_of(org, name), lambda told: self._hear(source, told))
-            source.listening = asyncio.ensure_future(work)
+            listening = source.listen(work)
         try:
-            await asyncio.shield(source.listening)
+            await asyncio.shield(listening)
         except BusError as error:
-            source.listening = None
             raise Problem("not_answered", "nothing can be followed at the moment", "busy") from error
 
     async def _let_go(self) -> None:

@@ -45,6 +45,7 @@ from events.bus import Message
 from events.clock import Instant
 from events.identity import SECRET_BYTES, api_key
 from events.waiting.sessions import room_actor
+from gateway.aside import Aside
 from gateway.edge import Edge
 from gateway.http.app import application
 from gateway.http.front import Front
@@ -286,8 +287,12 @@ async def _gate(ground: Ground, owner: str, fetch: Fetch | None, origins: tuple[
     register = AccessRegister(house.bus, house.clock, Issuers(house.clock, fetch or _nowhere))
     for subscription in (await edge.catalogs.start(house.bus), await register.start()):
         ground.stops.push_async_callback(subscription.stop)
+    aside = Aside(asyncio.Event())
     await edge.hub.start()
     ground.stops.push_async_callback(edge.hub.stop)
+    ground.stops.callback(aside.failed)
+    ground.stops.push_async_callback(aside.stop)
+    aside.run(edge.hub.run())
     gate = Gate(ground, owner, edge, register, origins)
     ground.stops.push_async_callback(gate.client.aclose)
     return gate

@@ -119,9 +119,12 @@ async def followed(topic: str = TOPIC) -> AsyncIterator[tuple[ReadModel, Hub, Li
     model, hub = ReadModel(bus, topic), Hub(bus, EPOCH)
     await model.start()
     await hub.start()
+    running = asyncio.ensure_future(hub.run())
     try:
         yield model, hub, await hub.live(ORG, topic_of(topic))
+        assert not running.done(), running
     finally:
+        running.cancel()
         await hub.stop()
 
 
@@ -539,3 +542,62 @@ def test_whatever_happens_everybody_sees_the_same_in_the_end(actions: list[str],
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(run())
+
+
+async def test_a_bug_in_what_the_hub_does_by_itself_is_what_it_ends_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is run aside of the port: nobody goes on without it, and without a word."""
+    hub = Hub(MemoryBus(), EPOCH)
+    monkeypatch.setattr(hub, "_be", lambda _: 1 // 0)
+    running = asyncio.ensure_future(hub.run())
+    await asyncio.sleep(1)
+    assert running.done()
+    with pytest.raises(ExceptionGroup) as raised:
+        running.result()
+    assert raised.group_contains(ZeroDivisionError)
+
+
+async def test_a_bug_in_a_task_of_the_hub_is_told_as_that_of_any_callback() -> None:
+    """Whoever started it looks at nothing that comes of it."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with followed() as (_, hub, _):
+
+        async def fails() -> None:
+            raise ZeroDivisionError
+
+        task = hub.start_task(fails())
+        await quiet()
+        assert [told["task"] for _, told in loop.timeline.troubles] == [task]
+        assert isinstance(loop.timeline.troubles[0][1]["exception"], ZeroDivisionError)
+
+
+class Stubborn(MemoryBus):
+    """Its next subscriptions take a while, and fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = 0
+
+    async def subscribe(self, *about: Any) -> Any:
+        if self.fails:
+            self.fails -= 1
+            await asyncio.sleep(1)
+            raise ZeroDivisionError
+        return await super().subscribe(*about)
+
+
+async def test_what_could_not_be_listened_to_is_listened_to_by_who_comes_next() -> None:
+    """Whatever it was that failed; and a hub that leaves meanwhile leaves in order."""
+    bus = Stubborn()
+    hub = Hub(bus, EPOCH)
+    await hub.start()
+    bus.fails = 1
+    waiting = [asyncio.ensure_future(hub.live(ORG, topic_of(TOPIC))) for _ in range(2)]
+    await quiet()
+    assert [type(one.exception()) for one in waiting] == [ZeroDivisionError] * 2
+    assert (await hub.live(ORG, topic_of(TOPIC))).topic.name == TOPIC
+    bus.fails = 1
+    late = asyncio.ensure_future(hub.live(ORG, topic_of(TICKET)))
+    await asyncio.sleep(0.5)
+    await hub.stop()
+    assert isinstance(late.exception(), ZeroDivisionError)
