@@ -58,7 +58,7 @@ class Client:
 
     __slots__ = (
         "_allowance", "_allowed_at", "_behind", "_calls", "_deaf_since", "_entrance", "_socket", "_tickets",
-        "address", "caller", "marks", "still", "topics",
+        "_trying", "address", "caller", "marks", "still", "topics",
     )  # fmt: skip
 
     def __init__(self, entrance: Entrance, caller: Caller, address: str, still: Still) -> None:
@@ -73,6 +73,8 @@ class Client:
         self._calls: dict[asyncio.Task[None], set[str]] | None = None
         """What is under way, each with the topics that it is still to begin."""
         self._tickets: dict[str, Ticket] | None = None
+        self._trying: dict[str, asyncio.Task[None]] | None = None
+        """To keep tickets of which nobody could say yet whose they are."""
         self._behind: dict[Live, None] | None = None
         """Topics of which it was not told everything."""
         self._deaf_since = 0.0
@@ -188,13 +190,31 @@ class Client:
 
     # What it asks for
 
-    def keeps(self, name: str, ticket: Ticket) -> None:
-        """It is by this stream that the ticket's holder is there."""
+    def keeps(self, name: str, ticket: Ticket) -> Ticket | None:
+        """It is by this stream that the ticket's holder is there; the ticket, if it was so before."""
         if self._tickets is None:
             self._tickets = {}
+        before = self._tickets.get(name)
         self._tickets[name] = ticket
+        return before
+
+    def tries(self, name: str, work: asyncio.Task[None]) -> None:
+        """To keep that ticket, for as long as it is followed."""
+        if self._trying is None:
+            self._trying = {}
+        if (before := self._trying.get(name)) is not None:
+            before.cancel()
+        self._trying[name] = work
+        work.add_done_callback(lambda done: self._tried(name, done))
+
+    def _tried(self, name: str, work: asyncio.Task[None]) -> None:
+        if self._trying is not None and self._trying.get(name) is work:
+            del self._trying[name]
+            self._trying = self._trying or None
 
     def lets_go(self, name: str) -> Ticket | None:
+        if self._trying is not None and (trying := self._trying.pop(name, None)) is not None:
+            trying.cancel()
         return None if self._tickets is None else self._tickets.pop(name, None)
 
     def needs_room_for(self, topics: Sequence[Topic]) -> None:

@@ -6,7 +6,8 @@ or by a sub-protocol, `bearer.<token>` beside `tidegate.v1`. Everybody else send
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Iterable
 from functools import partial
 from random import Random
 from time import perf_counter
@@ -14,15 +15,14 @@ from typing import Final
 from urllib.parse import unquote
 
 import msgspec
-import structlog
 
 from actors.booking.changing import wrong_token
 from actors.booking.commands import ShowBooking
 from actors.waiting.commands import Touch
 from events.day import Booking, owner_of
-from events.errors import BusError, LogError, TidegateError
+from events.errors import TidegateError
 from events.names import is_identifier
-from events.waiting.sessions import line_actor, ticket_of
+from events.waiting.sessions import Ticket, line_actor, ticket_of
 from gateway.calls import Call
 from gateway.edge import Edge
 from gateway.http.front import Front
@@ -31,7 +31,7 @@ from gateway.identity.callers import Caller
 from gateway.limiting.rates import COMMAND_DEEDS
 from gateway.limits import WITHIN_MS
 from gateway.measuring.counts import OTHER
-from gateway.problems import Problem, problem_of
+from gateway.problems import Problem, problem_from, problem_of
 from gateway.streams import commands
 from gateway.streams.client import Client
 from gateway.streams.handshake import Refused, Request
@@ -42,13 +42,15 @@ from gateway.streams.living import Living
 from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, written
 from gateway.streams.topics import STATUS, Topic, topic_of
 
-log = structlog.get_logger(__name__)
-
 BEARER: Final = "bearer."
 SHOWN: Final[tuple[str, ...]] = ("authorization", "cookie", "tidegate-session")
 """The headers by which somebody shows who they are."""
 JITTER_MS: Final = 5_000
 """Whoever is sent away comes back spread over this."""
+SETTLE_AGAIN_S: Final = 1.0
+SETTLE_AGAIN_S_MAX: Final = 10.0
+"""Nobody could say whose a ticket is: they are asked again so soon, after twice as long each time, up to this. Rooms
+call nobody absent whom they have not heard of for a minute, unless they are set to less."""
 
 
 class Entrance:
@@ -113,39 +115,38 @@ class Entrance:
 
     async def subscribe(self, client: Client, said: Subscribe, wanted: set[str]) -> None:
         """Begin those of its topics that are `wanted` by the time that they can begin."""
+        await self._answered(client, said.id, self._subscribe(client, said, wanted))
+
+    async def _subscribe(self, client: Client, said: Subscribe, wanted: set[str]) -> None:
         id = b"%d" % said.id
-        try:
-            since = self._front.seen(said.since) if said.since else None
-        except Problem as problem:
-            if problem.code != "position_unknown":
-                client.refuse(id, problem)
-                return
-            since = -1  # of another log, or of this one before it was lost: begin anew
-        try:
-            client.caller = await client.still()
-            topics = [topic_of(name) for name in said.names]
-            for topic in topics:
-                await self._may_follow(client.caller, topic, said.token)
-            client.needs_room_for(topics)
-            address = self._front.rates.counted(client.caller, client.address)
-            lives = [await self.hub.live(client.caller.org, topic, address) for topic in topics]
-            lives = [live for live in lives if live.topic.name in wanted]
-            client.needs_room_for([live.topic for live in lives])  # it may have asked for others meanwhile
-            for live in lives:  # all of them, or none: from here on nothing fails
-                _follow(client, live, id, since)
-            for live in lives:
-                if live.topic.kind == "ticket" and client.caller.session:
-                    await self._is_here(client, live.topic)
-        except Problem as problem:
-            client.refuse(id, problem)
-            return
-        except TidegateError as error:
-            client.refuse(id, Problem(error.code, str(error), "busy"))
-            return
+        since = self._since(said.since)
+        client.caller = await client.still()
+        topics = [topic_of(name) for name in said.names]
+        for topic in topics:
+            await self._may_follow(client.caller, topic, said.token)
+        client.needs_room_for(topics)
+        address = self._front.rates.counted(client.caller, client.address)
+        lives = [await self.hub.live(client.caller.org, topic, address) for topic in topics]
+        lives = [live for live in lives if live.topic.name in wanted]
+        client.needs_room_for([live.topic for live in lives])  # it may have asked for others meanwhile
+        for live in lives:  # all of them, or none: from here on nothing fails
+            _follow(client, live, id, since)
+        for live in lives:
+            if live.topic.kind == "ticket" and client.caller.session:
+                await self._is_here(client, live.topic)
         if said.topics:
             for live in lives:
                 await live.begun(client)
             self._sync(client, id, max((self.hub.through, *(live.position for live in lives))))
+
+    def _since(self, text: str) -> int | None:
+        """Where a client stands, if anywhere; -1 is in another log, or in this one before it was lost."""
+        try:
+            return self._front.seen(text) if text else None
+        except Problem as problem:
+            if problem.code != "position_unknown":
+                raise
+            return -1
 
     async def _may_follow(self, caller: Caller, topic: Topic, token: str) -> None:
         if topic.kind != "booking" or not token:
@@ -167,22 +168,36 @@ class Entrance:
         client.say(written("unsubscribed", b"%d" % said.id, topic=said.topic))
 
     async def _is_here(self, client: Client, topic: Topic) -> None:
-        """If the ticket is theirs, it is kept alive by this stream."""
-        id = topic.name.partition("/")[2]
-        ticket = ticket_of(id)
-        if ticket is None:
-            return
+        """If the ticket is theirs, it is kept alive by this stream. Who could say so may be busy, in a rush above all:
+        then they are asked again for as long as it is followed."""
+        ticket = ticket_of(topic.name.partition("/")[2])
+        if ticket is not None and not await self._is_settled(client, topic.name, ticket):
+            work = self._settles(client, topic.name, ticket)
+            client.tries(topic.name, self.hub.start_task(work))
+
+    async def _settles(self, client: Client, name: str, ticket: Ticket) -> None:
+        pause_s = SETTLE_AGAIN_S
+        while client.topics.get(name) is not None:
+            await asyncio.sleep(pause_s * self._dice.uniform(0.5, 1.0))
+            if await self._is_settled(client, name, ticket):
+                return
+            pause_s = min(2 * pause_s, SETTLE_AGAIN_S_MAX)
+
+    async def _is_settled(self, client: Client, name: str, ticket: Ticket) -> bool:
+        """Whether somebody could say if the ticket is theirs."""
         call = Call(self._edge, client.caller, WITHIN_MS)
         line = line_actor(client.caller.org, ticket.room, ticket.shard)
         try:
             door = await self._edge.doors.at(call, ticket.room)
-            await call.hear(line, Touch(id, client.caller.key))
-        except Problem:
-            return  # somebody else's, or over: it can be looked at all the same
-        if client.topics.get(topic.name) is not None and client in self._clients:
-            self.not_here(client, topic.name)  # who follows it twice is there once
-            client.keeps(topic.name, ticket)
+            await call.hear(line, Touch(ticket.id, client.caller.key))
+        except TidegateError as error:
+            problem = problem_from(error)
+            return problem.fault == "caller" or problem.code == "ticket_over"  # it can be looked at all the same
+        if client.topics.get(name) is not None and client in self._clients:
+            if client.keeps(name, ticket) is not None:  # who follows it twice is there once
+                self._living.go(client.caller.org, ticket)
             self._living.come(client.caller.org, ticket, door.beat_s)
+        return True
 
     def not_here(self, client: Client, name: str) -> None:
         """It is not by this stream any more that the ticket's holder is there, if it was."""
@@ -194,25 +209,22 @@ class Entrance:
 
     async def call(self, client: Client, said: CallFor) -> None:
         began = perf_counter()
-        problem: Problem | None = None
-        try:
-            client.say(await self._answer(client, said))
-        except Problem as refused:
-            problem = refused
-        except (BusError, LogError) as error:
-            problem = Problem(error.code, str(error), "busy")
-        except TidegateError as error:
-            problem = Problem(error.code, str(error))
-        except Exception:
-            log.exception("call_failed", command=said.command)
-            problem = Problem("internal", "this is our fault, and it is in our log", "ours")
-        if problem is not None:
-            client.refuse(b"%d" % said.id, problem)
+        problem = await self._answered(client, said.id, self._call(client, said))
         which = said.command if said.command in commands.COMMANDS else OTHER
         told = "ok" if problem is None else problem.code
         self.hub.counts.called(which, told, perf_counter() - began)
 
-    async def _answer(self, client: Client, said: CallFor) -> bytes:
+    async def _answered(self, client: Client, id: int, work: Awaitable[None]) -> Problem | None:
+        """Whoever asks is told when nothing comes of it, and why, whatever that is."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # they wait for it, and our log is told of a bug
+            problem = problem_from(error)
+            client.refuse(b"%d" % id, problem)
+            return problem
+        return None
+
+    async def _call(self, client: Client, said: CallFor) -> None:
         command = ""
         caller = client.caller = await client.still()
         if said.key:
@@ -223,7 +235,8 @@ class Entrance:
             self._edge.keys_seen.note(command)
         call = Call(self._edge, caller, said.timeout_ms, id=command, shown_pass=said.shown_pass)
         answer = await commands.done(call, said)
-        return written("result", b"%d" % said.id, position=call.position if call.sequence else None, answer=answer)
+        position = call.position if call.sequence else None
+        client.say(written("result", b"%d" % said.id, position=position, answer=answer))
 
     def sync(self, client: Client, said: Sync) -> None:
         try:

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from pyroaring import BitMap
 
+from actors.decider import Refusal
 from actors.runtime.sender import Sender
 from actors.waiting.commands import Present
 from events.codec import spelled
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 EVERY_S: Final = 10.0
 """Rooms that miss people sooner are told oftener: each at a third of its own patience, but not below a second."""
 WITHIN_MS: Final = 5_000
+AGAIN_S: Final = 1.0
+"""A line that was too busy to hear it is told again so soon."""
 LOOK_EVERY_S: Final = 0.5
 TOLD_AT_ONCE_MAX: Final = 1_024
 """Lines that have not answered yet. It is more than the lines of a host that is away, for most; who has waited longest
@@ -36,6 +39,8 @@ class Living:
         self._here: Final[dict[str, dict[int, int]]] = {}
         """By line: the numbers of its tickets, each with how many streams it has."""
         self._every_s: Final[dict[str, float]] = {}
+        self._due: dict[str, float] = {}
+        """By line, when it is to be told again."""
         self._being_told: Final[set[str]] = set()
 
     def come(self, org: str, ticket: Ticket, every_s: float) -> None:
@@ -62,11 +67,10 @@ class Living:
     async def run(self) -> None:
         """Tell the lines, for ever, each at its own pace: who does not answer keeps nobody else waiting."""
         loop = asyncio.get_running_loop()
-        due: dict[str, float] = {}
         async with asyncio.TaskGroup() as telling:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                due = {line: due.get(line, 0.0) for line in self._here}
+                due = self._due = {line: self._due.get(line, 0.0) for line in self._here}
                 now = loop.time()
                 ready = sorted((at, line) for line, at in due.items() if at <= now and line not in self._being_told)
                 for _, line in ready[: TOLD_AT_ONCE_MAX - len(self._being_told)]:
@@ -77,8 +81,14 @@ class Living:
     async def _tell(self, line: str) -> None:
         numbers = spelled(BitMap(self._here.get(line, {})))
         try:
-            await self._sender.send(line, Present(numbers), by="gateway", within_ms=WITHIN_MS)
-        except UnknownOutcome:
-            log.warning("line_not_told", line=line)  # the next one says it again
+            answer = await self._sender.send(line, Present(numbers), by="gateway", within_ms=WITHIN_MS)
+        except UnknownOutcome as error:
+            log.warning("line_not_told", line=line, code=error.code)  # the next one says it again
+        else:
+            if isinstance(answer, Refusal):
+                log.warning("line_not_told", line=line, code=answer.code, detail=answer.detail)
+                if answer.fault == "busy":  # it said so at once, and nobody is to lose their place by that
+                    again_at = asyncio.get_running_loop().time() + AGAIN_S
+                    self._due[line] = min(self._due.get(line, again_at), again_at)
         finally:
             self._being_told.discard(line)

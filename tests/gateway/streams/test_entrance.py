@@ -9,6 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.decider import Command
+from actors.runtime.wire import Accepted
+from actors.waiting.commands import Touch
 from gateway.calls import Call
 from gateway.http.front import Front
 from gateway.identity.bearer import Bearers
@@ -18,7 +21,7 @@ from gateway.measuring.metrics import Metrics
 from gateway.problems import Problem
 from gateway.streams import commands, limits
 from gateway.streams.client import NOT_ANY_MORE, SLOW, Client
-from gateway.streams.entrance import Entrance
+from gateway.streams.entrance import SETTLE_AGAIN_S_MAX, Entrance
 from gateway.streams.frames import text_frame
 from gateway.streams.hub import Hub
 from gateway.streams.limits import (
@@ -49,7 +52,7 @@ class Wire:
         self.closed: tuple[int, str] | None = None
 
     def send(self, frame: bytes) -> None:
-        self.said.append(msgspec.json.decode(frame[frame.index(b"{") :]))
+        self.said.append(msgspec.json.decode(frame[frame.index(b'{"') :]))
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
@@ -143,6 +146,89 @@ async def test_whoever_is_told_that_their_ticket_cannot_be_followed_any_more_is_
         assert len(doorway.living) == 0
         visit.client.closed()
         assert len(doorway.living) == 0
+
+
+class BusyLines:
+    """Lines that answer with a problem for as long as they have one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, problem: Problem | None) -> None:
+        self.problem = problem
+        self.asked = 0
+        hear = Call.hear
+
+        async def answer(call: Call, actor: str, question: Command) -> Accepted:
+            if isinstance(question, Touch):
+                self.asked += 1
+                if self.problem is not None:
+                    raise self.problem
+            return await hear(call, actor, question)
+
+        monkeypatch.setattr(Call, "hear", answer)
+
+
+LATE = Problem("deadline_passed", "the time that was given for it is over", "late")
+
+
+@pytest.mark.parametrize("problem", [Problem("busy", "the mailbox is full", "busy"), LATE])
+async def test_whoever_follows_their_ticket_while_its_line_is_busy_is_there_when_it_is_not(
+    monkeypatch: pytest.MonkeyPatch, problem: Problem
+) -> None:
+    """In a rush lines are busy. Nobody loses their place by that, or has to ask again."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        doorway, lines = Doorway(gate), BusyLines(monkeypatch, problem)
+        visit = await doorway.visit(visitor)
+        for id in (1, 2):
+            assert await visit.subscribe(f"ticket/{ticket}", id=id) == []
+        await asyncio.sleep(30)
+        assert 5 <= lines.asked <= 12
+        assert len(doorway.living) == 0
+        lines.problem = None
+        await asyncio.sleep(SETTLE_AGAIN_S_MAX + 1)
+        assert len(doorway.living) == 1
+        asked = lines.asked
+        await asyncio.sleep(30)
+        assert lines.asked == asked
+        visit.client.closed()
+        assert len(doorway.living) == 0
+
+
+async def test_nobody_asks_again_for_a_ticket_that_is_not_followed_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor for one that is over, or somebody else's."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        doorway, lines = Doorway(gate), BusyLines(monkeypatch, Problem("busy", "the mailbox is full", "busy"))
+        visit, another = await doorway.visit(visitor), await doorway.visit(visitor)
+        for one in (visit, another):
+            await one.subscribe(f"ticket/{ticket}")
+        visit.hears(type="unsubscribe", id=2, topic=f"ticket/{ticket}")
+        another.client.closed()
+        asked = lines.asked
+        await asyncio.sleep(30)
+        assert lines.asked == asked == 2
+        for problem in (Problem("ticket_over", "over", "late"), Problem("not_your_ticket", "somebody else's")):
+            lines.problem = problem
+            await visit.subscribe(f"ticket/{ticket}")
+        await asyncio.sleep(30)
+        assert lines.asked == asked + 2
+        assert len(doorway.living) == 0
+
+
+async def test_whoever_asks_for_something_is_answered_even_by_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they asked for is ours to mend, and they do not wait for it."""
+    async with open_gateway() as gate:
+        visit = await Doorway(gate).visit()
+
+        async def buggy(*about: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(Hub, "live", buggy)
+        monkeypatch.setattr(commands, "done", buggy)
+        visit.hears(type="subscribe", id=1, topic="room/launch")
+        visit.hears(type="call", id=2, command="book")
+        await asyncio.sleep(1)
+        told = [(said["type"], said["id"], said["code"], said["fault"]) for said in visit.wire.said[1:]]
+        assert told == [("error", id, "internal", "ours") for id in (1, 2)]
 
 
 async def test_of_topics_that_cannot_all_be_followed_none_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,14 @@ from itertools import pairwise
 from typing import Any, Final, cast
 
 import pytest
+from structlog.testing import capture_logs
 
+from actors.decider import Refusal
 from actors.runtime.sender import Sender
 from events.errors import UnknownOutcome
 from events.waiting.sessions import Ticket, ticket_of
 from gateway.streams import living
-from gateway.streams.living import EVERY_S, LOOK_EVERY_S, WITHIN_MS, Living
+from gateway.streams.living import AGAIN_S, EVERY_S, LOOK_EVERY_S, WITHIN_MS, Living
 from tests.support.gateway import in_virtual_time
 
 __all__ = ["in_virtual_time"]
@@ -24,7 +26,8 @@ ORG: Final = "demo"
 
 
 class Lines:
-    """Those of a room `sick` do not answer in time; the others do after `takes_s`."""
+    """Those of a room `sick` do not answer in time, and those of a room `busy` say so; the others answer after
+    `takes_s`."""
 
     def __init__(self, takes_s: float = 0.0) -> None:
         self.told: Final[defaultdict[str, list[float]]] = defaultdict(list)
@@ -32,7 +35,7 @@ class Lines:
         self.at_once = self.most_at_once = 0
         self._takes_s: Final = takes_s
 
-    async def send(self, line: str, *_: Any, within_ms: int, **__: Any) -> None:
+    async def send(self, line: str, *_: Any, within_ms: int, **__: Any) -> Refusal | None:
         self.told[line].append(asyncio.get_running_loop().time())
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -42,6 +45,7 @@ class Lines:
             self.at_once -= 1
         if ".sick." in line:
             raise UnknownOutcome("nobody answered in time")
+        return Refusal("busy", "its mailbox is full", "busy") if ".busy." in line else None
 
 
 def ticket(room: str, shard: int) -> Ticket:
@@ -113,3 +117,16 @@ async def test_no_more_lines_are_told_at_once_than_that(monkeypatch: pytest.Monk
         assert lines.most_at_once == 4
         assert {len(told) for told in lines.told.values()} <= {3, 4}
         assert len(lines.told) == 12
+
+
+async def test_a_line_that_was_too_busy_to_hear_it_is_told_again_soon() -> None:
+    """A room that is full for a moment does not miss anybody by that; and our log knows that it was."""
+    lines = Lines()
+    with capture_logs() as logged:
+        async with running(lines) as here:
+            here.come(ORG, ticket("busy", 0), EVERY_S)
+            await asyncio.sleep(EVERY_S)
+            told = lines.told["demo.line.busy.0"]
+            assert len(told) >= 5
+            assert min(after - before for before, after in pairwise(told)) >= AGAIN_S
+    assert {(one["event"], one["code"]) for one in logged} == {("line_not_told", "busy")}
