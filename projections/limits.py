@@ -80,3 +80,7 @@ WAITS_KEPT: Final = 1_024
 """Of the last who were called, how long they had waited."""
 ROOMS_SHOWN_MAX: Final = 5_000
 """In one list."""
+MAILBOX_TICKETS_MAX: Final = 3
+"""Of one room and one day, so many tickets with one address are written about."""
+MAILBOXES_COUNTED_MAX: Final = 1_000_000
+"""Of one room and one day; with more, counting begins anew."""

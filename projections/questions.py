@@ -357,7 +357,7 @@ class Tickets(Question, frozen=True):
 
 class TurnOf(Question, frozen=True):
     """Whom to tell that it is a ticket's turn, and how it stands: for whoever writes letters, and for nobody else. None
-    where no address was left, or nothing is to be told any more."""
+    where no address was left, or one that too many tickets of that day have, or nothing is to be told any more."""
 
     ticket: str
 

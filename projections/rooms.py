@@ -25,6 +25,7 @@ from events.room import Phase, RoomSettings
 from projections.estimates import Forecast
 from projections.folding import Change
 from projections.limits import BLOCKS_TOLD_MAX, TICKETS_TOLD_MAX
+from projections.mailboxes import Mailboxes
 from projections.numbers import RoomNumbers, Waits, room_numbers
 from projections.paces import Pace
 from projections.places import Moved, Places, Rows
@@ -68,7 +69,8 @@ class Room:
         self.pace = Pace()
         self.waits = Waits()
         self.addresses: dict[int, str] = {}
-        """By row, of those who left one and are not in yet."""
+        """By row, of those who left one, are to be written to, and are not in yet."""
+        self.mailboxes = Mailboxes()
         self.first_in_at: Instant = 0
         """When the first pass was given."""
         self.changed_at = 0
@@ -150,7 +152,9 @@ class _Taking:
         if facts[-1].number != facts[0].number + len(facts) - 1:
             raise IndexError(f"the tickets of shard {shard} are not numbered without a gap")
         rows = room.places.join(shard, facts[0].number, names, self._at // 1_000, self._sequence)
-        room.addresses |= {int(rows[at]): fact.email for at, fact in enumerate(facts) if fact.email}
+        for row, fact in zip(rows.tolist(), facts, strict=True):
+            if fact.email and room.phase != "closed" and room.mailboxes.admits(fact.email, self._at):
+                room.addresses[row] = fact.email
         for lane, mine in room.places.by_lane(rows):
             room.pace.add(lane, "joined", len(rows[mine]))
         if room.phase in _BEFORE_OPENING and not room.seed:
@@ -193,6 +197,7 @@ class _Taking:
         self._counted = True
         self._look_at_places()
         if fact.phase == "closed":
+            self._room.mailboxes = Mailboxes()  # nobody is written to any more
             self._move(self._room.places.standing(*IN_LINE, State.CALLED, State.CLAIM_WAITS), Move.CLOSED)
 
     def _look_at_places(self) -> None:
@@ -366,7 +371,7 @@ class Rooms:
     """A projection."""
 
     name = "rooms"
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[str, Room]] = {}
@@ -400,6 +405,7 @@ class Rooms:
             )  # fmt: skip
             one.first_in_at, one.changed_at, one.numbers_at = saved.first_in_at, saved.changed_at, saved.numbers_at
             one.places, one.addresses = places_of(saved, columns), dict(saved.addresses)
+            one.mailboxes = Mailboxes(saved.mailboxes_day, saved.mailboxes)
             one.pace.load(saved.pace_at, pace)
             one.waits.load(saved.waits, saved.ring)
 
@@ -409,5 +415,5 @@ def _saved(org: str, id: str, one: Room) -> SavedRoom:
     return SavedRoom(
         org, id, one.settings, one.phase, one.seed, one.first_in_at, one.changed_at, one.numbers_at, places.drawing,
         lanes_of(places), places.block_lane, places.block_at, one.waits.count, one.waits.kept(), one.pace.at,
-        list(one.addresses.items()),
+        list(one.addresses.items()), one.mailboxes.day, list(one.mailboxes.named.items()),
     )  # fmt: skip

@@ -62,7 +62,9 @@ class SavedRoom(msgspec.Struct):
     waits: int
     ring: list[int]
     pace_at: Instant
-    addresses: list[tuple[int, Personal]] = []
+    addresses: list[tuple[int, Personal]]
+    mailboxes_day: int
+    mailboxes: list[tuple[int, int]]
 
 
 _SAVED: Final = msgspec.json.Decoder(list[SavedRoom])

@@ -103,6 +103,10 @@ async def letters(room: WritingRoom, count: int) -> None:
     await until(lambda: len(room.post.letters) >= count, look_every_s=0.005)
 
 
+async def delivered(room: WritingRoom, count: int) -> None:
+    await room.shows(lambda shown: shown["delivered"] == count)
+
+
 class Line:
     """A room with one seat, and those who stand before it; of two places that are next, people are told."""
 
@@ -214,6 +218,22 @@ async def test_without_an_address_or_a_wish_nobody_is_written_to() -> None:
         bus = room.gate.house.bus
         for name in line.tickets:
             assert await ask(bus, TurnOf(org="demo", ticket=line.tickets[name]), ASKED_WITHIN_MS) is None
+
+
+async def test_one_mailbox_is_not_filled() -> None:
+    """However many join with its address, one after the other, three of them are written about; the others are called
+    as anybody is."""
+    async with writing_room() as room:
+        await room.opt_in("mail:Nord%20Studios", "turn.*")
+        await room.courier()
+        line = Line(room)
+        await line.open()
+        emails = ["ann@example.org", "Ann@example.org"] * 3 + ["bob@example.org"]
+        for number, email in enumerate(emails, 1):
+            await line.join(f"{number}", email=email)
+            await delivered(room, number)
+            await line.done(f"{number}", "leave")
+        assert [letter.to for letter in room.post.letters] == [[email] for email in (*emails[:3], emails[-1])]
 
 
 async def test_a_bad_address_is_refused_over_http() -> None:
