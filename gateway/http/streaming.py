@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Annotated
 
 from litestar import get
@@ -12,8 +11,8 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from gateway.http.front import AnyRequest, Front, Org, called, needs
-from gateway.streams.entrance import SHOWN
 from gateway.streams.events import Events, wanted
+from gateway.streams.staying import shown
 
 
 @get(
@@ -33,11 +32,11 @@ async def follow(
     call = await called(request, org)
     front: Front = request.app.state.front
     topics = wanted(call, topic)
-    shown = {name: request.headers[name] for name in SHOWN if name in request.headers}
+    still = shown(front.caller, org, request.headers)
     address = front.rates.counted(call.caller, "" if request.client is None else request.client.host)
 
     async def run() -> AsyncGenerator[bytes, None]:
-        events = Events(front.edge.hub, topics, partial(front.caller, "GET", org, shown))
+        events = Events(front.edge.hub, topics, still)
         try:
             await events.start(org, last_id, address)
             front.events.add(events)

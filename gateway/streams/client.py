@@ -57,7 +57,7 @@ class Client:
     """A `Listener` of its socket, and a `Follower` of topics."""
 
     __slots__ = (
-        "_allowance", "_allowed_at", "_behind", "_calls", "_deaf_since", "_entrance", "_socket", "_tickets",
+        "_allowance", "_allowed_at", "_behind", "_calls", "_deaf_since", "_entrance", "_opened", "_socket", "_tickets",
         "_trying", "address", "caller", "marks", "still", "topics",
     )  # fmt: skip
 
@@ -73,6 +73,8 @@ class Client:
         self._calls: dict[asyncio.Task[None], set[str]] | None = None
         """What is under way, each with the topics that it is still to begin."""
         self._tickets: dict[str, Ticket] | None = None
+        self._opened: set[str] | None = None
+        """Topics that it follows by a booking's own token."""
         self._trying: dict[str, asyncio.Task[None]] | None = None
         """To keep tickets of which nobody could say yet whose they are."""
         self._behind: dict[Live, None] | None = None
@@ -129,8 +131,19 @@ class Client:
             task.cancel()
         self._socket = None
 
+    def stays(self, caller: Caller) -> None:
+        """What it may not follow any more ends, but for what a booking's own token has opened."""
+        self.caller = caller
+        for name, live in list(self.topics.items()):
+            if live.topic.needs in caller.permits or name in (self._opened or ()) or self not in live.followers:
+                continue  # what has yet to begin is told its end when it has: somebody waits for its beginning
+            try:
+                caller.needs(live.topic.needs)
+            except Problem as problem:
+                live.leave(self)
+                self.fails(live, NO_ID, problem)
+
     def sent_away(self, problem: Problem) -> None:
-        """What they showed when they came is good for nothing any more."""
         self.refuse(NO_ID, problem)
         self.close(NOT_ANY_MORE, problem.code)
 
@@ -157,6 +170,23 @@ class Client:
         """All that was told of its topics: nothing was left out that it is still to be shown."""
         return self._behind is None and all(live.has_told(self) for live in self.topics.values())
 
+    def follows(self, live: Live, *, by_token: bool) -> None:
+        name = live.topic.name
+        if (before := self.topics.get(name)) is not None:
+            before.leave(self)
+        self.topics[name] = live
+        if by_token:
+            self._opened = (self._opened or set()) | {name}
+        elif self._opened is not None:
+            self._opened.discard(name)
+
+    def follows_no_more(self, name: str) -> Live | None:
+        """What it followed under that name, and may still have to leave."""
+        if self._opened is not None:
+            self._opened.discard(name)
+        self._entrance.not_here(self, name)
+        return self.topics.pop(name, None)
+
     def begins(self, live: Live, kind: Begun, id: bytes, rest: bytes) -> None:
         self.say(b'{"type":"%b","id":%b,%b}' % (kind.encode(), id, rest))
 
@@ -170,8 +200,7 @@ class Client:
         self._fall_behind(live)
 
     def fails(self, live: Live, id: bytes, problem: Problem) -> None:
-        self.topics.pop(live.topic.name, None)
-        self._entrance.not_here(self, live.topic.name)
+        self.follows_no_more(live.topic.name)
         self.refuse(id, problem, live.topic.name)
 
     def _fall_behind(self, live: Live) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from functools import partial
 from random import Random
 from time import perf_counter
 from typing import Final
@@ -40,11 +39,10 @@ from gateway.streams.limits import MARKS_PER_SOCKET_MAX
 from gateway.streams.live import Live
 from gateway.streams.living import Living
 from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, written
+from gateway.streams.staying import shown
 from gateway.streams.topics import STATUS, Topic, topic_of
 
 BEARER: Final = "bearer."
-SHOWN: Final[tuple[str, ...]] = ("authorization", "cookie", "tidegate-session")
-"""The headers by which somebody shows who they are."""
 JITTER_MS: Final = 5_000
 """Whoever is sent away comes back spread over this."""
 SETTLE_AGAIN_S: Final = 1.0
@@ -80,8 +78,7 @@ class Entrance:
             self._front.rates.known(caller, address, came=True)
         except Problem as problem:
             return Refused(problem.status, problem.code, str(problem), problem.fault, problem.retry_after_ms)
-        shown = {name: headers[name] for name in SHOWN if name in headers}
-        return Client(self, caller, address, partial(self._front.caller, "GET", parts[2], shown))
+        return Client(self, caller, address, shown(self._front.caller, parts[2], headers))
 
     def come(self, client: Client) -> None:
         self._clients.add(client)
@@ -120,17 +117,17 @@ class Entrance:
     async def _subscribe(self, client: Client, said: Subscribe, wanted: set[str]) -> None:
         id = b"%d" % said.id
         since = self._since(said.since)
-        client.caller = await client.still()
+        client.stays(await client.still())
         topics = [topic_of(name) for name in said.names]
-        for topic in topics:
-            await self._may_follow(client.caller, topic, said.token)
+        opened = {topic.name for topic in topics if await self._is_opened(client.caller, topic, said.token)}
         client.needs_room_for(topics)
         address = self._front.rates.counted(client.caller, client.address)
         lives = [await self.hub.live(client.caller.org, topic, address) for topic in topics]
         lives = [live for live in lives if live.topic.name in wanted]
         client.needs_room_for([live.topic for live in lives])  # it may have asked for others meanwhile
         for live in lives:  # all of them, or none: from here on nothing fails
-            _follow(client, live, id, since)
+            client.follows(live, by_token=live.topic.name in opened)
+            _begin(client, live, id, since)
         for live in lives:
             if live.topic.kind == "ticket" and client.caller.session:
                 await self._is_here(client, live.topic)
@@ -148,23 +145,25 @@ class Entrance:
                 raise
             return -1
 
-    async def _may_follow(self, caller: Caller, topic: Topic, token: str) -> None:
+    async def _is_opened(self, caller: Caller, topic: Topic, token: str) -> bool:
+        """Whether it is by its own token that they may follow it, and not by what they may do; `Problem` when they may
+        not at all."""
         if topic.kind != "booking" or not token:
             caller.needs(topic.needs)
-            return
+            return False
         id = topic.name.partition("/")[2]
         call = Call(self._edge, caller, WITHIN_MS)
         booking = msgspec.convert((await call.hear(owner_of(caller.org, id), ShowBooking(id))).reply, Booking)
         refusal = wrong_token(booking, token)
         if refusal is not None:
             raise problem_of(refusal)
+        return True
 
     def unsubscribe(self, client: Client, said: Unsubscribe) -> None:
         client.wants_no_more(said.topic)
-        live = client.topics.pop(said.topic, None)
+        live = client.follows_no_more(said.topic)
         if live is not None:
             live.leave(client)
-            self.not_here(client, said.topic)
         client.say(written("unsubscribed", b"%d" % said.id, topic=said.topic))
 
     async def _is_here(self, client: Client, topic: Topic) -> None:
@@ -226,7 +225,8 @@ class Entrance:
 
     async def _call(self, client: Client, said: CallFor) -> None:
         command = ""
-        caller = client.caller = await client.still()
+        client.stays(await client.still())
+        caller = client.caller
         if said.key:
             args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
             command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
@@ -265,11 +265,7 @@ class Entrance:
             client.marks.add(mark)
 
 
-def _follow(client: Client, live: Live, id: bytes, since: int | None) -> None:
-    name = live.topic.name
-    if (before := client.topics.get(name)) is not None:
-        before.leave(client)
-    client.topics[name] = live
+def _begin(client: Client, live: Live, id: bytes, since: int | None) -> None:
     if live.topic.kind == STATUS:
         since = None  # it is this gateway's own, and nobody has stood in it elsewhere
     if since is not None and since < 0:

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from gateway.calls import Call
+from gateway.identity.callers import Caller
 from gateway.problems import Problem
 from gateway.streams.hub import Hub
 from gateway.streams.limits import TOPICS_PER_EVENTS_MAX, UNSENT_BYTES_MAX
@@ -71,8 +72,16 @@ class Events:
             else:
                 live.follow(self, NO_ID, None if topic.kind == STATUS else at)
 
+    def stays(self, caller: Caller) -> None:
+        """All of its topics may still be followed, or it ends."""
+        try:
+            for topic in self._topics:
+                caller.needs(topic.needs)
+        except Problem as problem:
+            self.sent_away(problem)
+
     def sent_away(self, problem: Problem) -> None:
-        """What they showed when they came is good for nothing any more. Who comes back is told so."""
+        """Who comes back is told why."""
         self.stop()
 
     def stop(self) -> None:

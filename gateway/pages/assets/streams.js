@@ -39,7 +39,11 @@ const TABLES = [
       ["unsubscribed", "id, topic", "It is followed no longer."],
       ["result", "id, position, answer", "What came of a call, and where in the log that is."],
       ["synced", "id, position", "Everything through there has been told."],
-      ["error", "id, code, detail, fault, retry_after_ms?", "A problem, as over HTTP."],
+      [
+        "error",
+        "id, topic?, code, detail, fault, retry_after_ms?",
+        "A problem, as over HTTP; with a topic, that one cannot be followed, or not any more.",
+      ],
       ["goaway", "why, after_ms", "Come back to this gateway, or another, and not before so long."],
     ],
   },

@@ -12,9 +12,11 @@ import pytest
 from actors.decider import Command
 from actors.runtime.wire import Accepted
 from actors.waiting.commands import Touch
+from events.permissions import permitted
 from gateway.calls import Call
 from gateway.http.front import Front
 from gateway.identity.bearer import Bearers
+from gateway.identity.callers import Caller
 from gateway.limiting.limits import RateLimits
 from gateway.limiting.rates import Rates
 from gateway.measuring.metrics import Metrics
@@ -312,6 +314,55 @@ async def test_a_key_that_was_revoked_opens_nothing_over_a_socket_that_it_opened
         assert visit.wire.closed == (NOT_ANY_MORE, "bad_token")
         assert visitor.wire.closed is None
         watching.cancel()
+
+
+async def test_whoever_may_do_less_follows_only_what_they_still_may() -> None:
+    """Their role was narrowed, and they have asked for nothing since. What a booking's own token has opened stays open
+    until it is left: then it takes the token again."""
+    async with open_gateway() as gate:
+        doorway = Doorway(gate)
+        made = (await gate.post(f"/v1/{ORG}/bookings", gate.wish(), as_=gate.owner)).json()
+        other = (await gate.post(f"/v1/{ORG}/bookings", gate.wish(f"{TOMORROW}T14:00"), as_=gate.owner)).json()
+        await gate.told()
+        mine, theirs = f"booking/{made['booking']}", f"booking/{other['booking']}"
+        visit = await doorway.visit(await gate.key("operator", id="staff"))
+        visit.hears(type="subscribe", id=1, topic=mine, token=made["manage_token"])
+        assert await visit.subscribe("status", "bookings", theirs) == []
+        still = visit.client.still
+
+        async def demoted() -> Caller:
+            return msgspec.structs.replace(await still(), standing="session", permits=permitted("session"))
+
+        watching = asyncio.ensure_future(watch(lambda: doorway.entrance.clients))
+        await asyncio.sleep(LOOK_EVERY_S + 1)
+        assert set(visit.client.topics) == {"status", "bookings", mine, theirs}
+        before, visit.client.still = len(visit.wire.said), demoted
+        await asyncio.sleep(LOOK_EVERY_S + 1)
+        assert set(visit.client.topics) == {"status", mine}
+        told = [(said["type"], said["id"], said["code"], said["topic"]) for said in visit.wire.said[before:]]
+        assert told == [("error", None, "not_permitted", name) for name in ("bookings", theirs)]
+        assert gate.edge.hub.subscriptions == 2
+        assert visit.client.caller.standing == "session"
+        assert visit.wire.closed is None
+        visit.hears(type="unsubscribe", id=2, topic=mine)
+        assert await visit.subscribe(mine) == ["not_permitted"]
+        watching.cancel()
+
+
+async def test_what_a_token_has_opened_is_held_by_the_token_for_as_long_as_it_is_followed_by_that() -> None:
+    """Whoever asks for it again without the token has it by what they may do, and no longer than that."""
+    async with open_gateway() as gate:
+        made = (await gate.post(f"/v1/{ORG}/bookings", gate.wish(), as_=gate.owner)).json()
+        await gate.told()
+        topic, visit = f"booking/{made['booking']}", await Doorway(gate).visit(gate.owner)
+        demoted = msgspec.structs.replace(visit.client.caller, standing="session", permits=permitted("session"))
+        visit.hears(type="subscribe", id=1, topic=topic, token=made["manage_token"])
+        await asyncio.sleep(1)
+        visit.client.stays(demoted)
+        assert list(visit.client.topics) == [topic]
+        await visit.subscribe(topic)
+        visit.client.stays(demoted)
+        assert not visit.client.topics
 
 
 async def test_what_is_unsubscribed_from_before_it_began_is_not_followed() -> None:
