@@ -19,12 +19,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
+import structlog
 
-from gateway.problems import Problem
+from gateway.problems import Problem, problem_from
 from gateway.streams.frames import text_frame
 from gateway.streams.limits import ASK_WITHIN_MS, BEHIND_SNAPSHOT_MAX, CATCH_UP_S, STEPS_KEPT_MAX
 from gateway.streams.messages import Begun
@@ -34,6 +34,7 @@ from projections.folding import position
 if TYPE_CHECKING:
     from gateway.streams.hub import Hub
 
+log = structlog.get_logger(__name__)
 
 _AHEAD_MAX: Final = 64
 """Positions ahead of a topic that are looked out for at a time. Anybody can make some up; one is usual."""
@@ -216,7 +217,8 @@ class Live:
                 else:
                     await self._ask_since()
                 self._let_begin()
-        except Problem as problem:
+        except Exception as error:  # noqa: BLE001  # they wait for it, and our log is told of a bug
+            problem = problem_from(error)
             waiting, self._waiting = self._waiting, []
             for one in waiting:
                 one.follower.fails(self, one.id, problem)
@@ -295,11 +297,15 @@ class Live:
 
     async def _look_out(self, since: int) -> None:
         """Until what leads there has come, or nobody knows of it. It may be made up: only who says so waits."""
-        with suppress(Problem):
+        try:
             at, _ = await self._hub.shown(self.org, self.topic, since)
             if at >= since and (self.topic.moves_untold or not await self._comes_to(since)):
                 self.doubt()  # it was lost on the way
                 await self._comes_to(since)
+        except Problem:
+            pass  # if it is the same for what they begin with then, they are told
+        except Exception:
+            log.exception("not_looked_out_for", topic=self.topic.name)
         _, waiting = self._ahead.pop(since)
         for one in waiting:
             if self.position >= since:
@@ -380,9 +386,9 @@ class Live:
                         break
             if at > self.position:
                 self._start_over("missed", at, state)
-        except (Problem, TimeoutError) as error:
-            late = "the read models do not answer in time"
-            problem = error if isinstance(error, Problem) else Problem("not_answered", late, "busy")
+        except Exception as error:  # noqa: BLE001  # nobody is left with what may not be all
+            late = Problem("not_answered", "the read models do not answer in time", "busy")
+            problem = late if isinstance(error, TimeoutError) else problem_from(error)
             self._forget()
             followers = list(self.followers)
             self.followers.clear()

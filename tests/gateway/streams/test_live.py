@@ -601,3 +601,32 @@ async def test_what_could_not_be_listened_to_is_listened_to_by_who_comes_next() 
     await asyncio.sleep(0.5)
     await hub.stop()
     assert isinstance(late.exception(), ZeroDivisionError)
+
+
+async def test_whoever_waits_for_a_topic_is_told_of_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When they begin, when they come from somewhere ahead, and when what they were told may not be all: nobody is
+    left waiting, nor with less than there is."""
+    async with followed() as (model, hub, live):
+        began, ahead, late = Watcher(), Watcher(at=9), Watcher()
+        live.follow(began, b"1", None)
+        await quiet()
+        shown = hub.shown
+
+        async def buggy(*about: Any) -> Any:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(hub, "shown", buggy)
+        live.follow(ahead, b"2", 9)
+        await quiet()
+        assert (ahead.begun, ahead.problems) == (["reset: too_old"], [])
+        live.doubt()
+        await quiet()
+        assert began.problems == ahead.problems == ["internal"]
+        live.follow(late, b"3", None)
+        await quiet()
+        assert late.problems == ["internal"]
+        assert live.is_idle
+        monkeypatch.setattr(hub, "shown", shown)
+        live.follow(late, b"4", None)
+        await quiet()
+        assert (late.begun, late.state) == (["snapshot"], model.state)
