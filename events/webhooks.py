@@ -79,6 +79,10 @@ WebhooksFact: TypeAlias = EndpointPut | EndpointRemoved | SecretRotated | Endpoi
 WEBHOOKS_FACTS = FactSet[WebhooksFact]((EndpointPut, EndpointRemoved, SecretRotated, EndpointDisabled, EndpointEnabled))
 
 
+Place: TypeAlias = tuple[int, int, int]
+"""Where a happening stands: its commit, the fact of that commit, and the part of that fact."""
+
+
 class Late(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A happening that is not delivered yet: tried so often, for the first time then (0 for never), and again at
     `next_at`."""
@@ -144,6 +148,8 @@ class DeliveriesReported(Fact, frozen=True, omit_defaults=True):
     """The last ones, if there were many."""
     delivered: int = 0
     failed: int = 0
+    within: dict[str, Place] = msgspec.field(default_factory=dict)
+    """By source, where the commit behind `through` is read in part: up to there it is as it is up to `through`."""
 
 
 class TrialAsked(Fact, frozen=True):

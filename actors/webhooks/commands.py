@@ -7,7 +7,7 @@ import msgspec
 
 from actors.decider import Command
 from actors.webhooks.limits import OVERLAP_S
-from events.webhooks import Attempt, Dead, Late
+from events.webhooks import Attempt, Dead, Late, Place
 
 # Of an organisation's webhooks
 
@@ -80,6 +80,7 @@ class Report(Command, frozen=True, omit_defaults=True):
     attempts: tuple[Attempt, ...] = ()
     delivered: int = 0
     failed: int = 0
+    within: dict[str, Place] = msgspec.field(default_factory=dict)
     leaving: bool = False
 
 
@@ -106,3 +107,4 @@ class Attended(msgspec.Struct, frozen=True):
     late: tuple[Late, ...]
     failing_since: int
     dead_in_a_row: int
+    within: dict[str, Place] = {}

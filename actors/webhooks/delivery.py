@@ -42,6 +42,7 @@ from events.webhooks import (
     DeliveriesReported,
     DeliveryBegan,
     Late,
+    Place,
     ReplayAsked,
     TrialAsked,
     WebhookFact,
@@ -60,6 +61,7 @@ class Delivery(msgspec.Struct):
     born: int = 0
     began: int = 0
     through: dict[str, int] = {}
+    within: dict[str, Place] = {}
     courier: str = ""
     version: int = 0
     """Of the endpoint, when it was last attended to."""
@@ -128,7 +130,7 @@ def _attend(delivery: Delivery, command: Attend, at: Instant, by: By) -> Answer:
 
 def _standing(delivery: Delivery, *, all_of_it: bool) -> Attended:
     late = tuple(delivery.late.values() if all_of_it else (delivery.late[id] for id in delivery.asked))
-    return Attended(delivery.through, late, delivery.failing_since, delivery.dead_in_a_row)
+    return Attended(delivery.through, late, delivery.failing_since, delivery.dead_in_a_row, delivery.within)
 
 
 def _report(delivery: Delivery, command: Report, at: Instant) -> Answer:
@@ -140,8 +142,9 @@ def _report(delivery: Delivery, command: Report, at: Instant) -> Answer:
     if len((delivery.late.keys() | {one.id for one in command.late}) - over) > LATE_ACCEPTED_MAX:
         return _too_much_late()
     reported = DeliveriesReported(
-        command.through, command.late, command.done, command.dead, command.attempts, command.delivered, command.failed
-    )
+        command.through, command.late, command.done, command.dead, command.attempts, command.delivered, command.failed,
+        command.within,
+    )  # fmt: skip
     facts: list[WebhookFact] = [] if reported == DeliveriesReported() else [reported]
     if command.leaving:
         facts.append(CourierWent(command.courier))
@@ -165,7 +168,7 @@ def _too_long(command: Report) -> Refusal | None:
     codes = [text for one in tried for text in (one.event, one.why)]
     if any(len(id) > ID_CHARACTERS_MAX for id in ids) or any(len(code) > CODE_CHARACTERS_MAX for code in codes):
         return Refusal("report_too_long", "an id, a name or a reason in it is too long")
-    if not command.through.keys() <= set(SOURCES):
+    if not {*command.through, *command.within} <= set(SOURCES):
         return Refusal("unknown_source", f"what is told are facts of {' and '.join(SOURCES)}")
     return None
 
@@ -221,7 +224,8 @@ def evolve(delivery: Delivery, fact: WebhookFact, at: Instant) -> Delivery:
         case DeliveryBegan(born, sequence):
             if born != delivery.born:
                 delivery = Delivery(delivery.id, courier=delivery.courier)
-            delivery.born, delivery.began, delivery.through = born, sequence, _from(sequence)
+            delivery.born, delivery.began = born, sequence
+            delivery.through, delivery.within = _from(sequence), {}
             delivery.late, delivery.asked = {}, {}
             delivery.failing_since = delivery.dead_in_a_row = 0
         case CourierCame(courier, version):
@@ -244,6 +248,12 @@ def evolve(delivery: Delivery, fact: WebhookFact, at: Instant) -> Delivery:
 def _take_in(delivery: Delivery, told: DeliveriesReported, at: Instant) -> None:
     through = {source: max(at_, delivery.through.get(source, 0)) for source, at_ in told.through.items()}
     delivery.through = delivery.through | through
+    within = {source: max(place, delivery.within.get(source, place)) for source, place in told.within.items()}
+    delivery.within = {
+        source: place
+        for source, place in (delivery.within | within).items()
+        if place[0] > delivery.through.get(source, 0)
+    }
     for one in told.late:
         delivery.late[one.id] = one
         if one.attempts:

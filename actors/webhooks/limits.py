@@ -20,9 +20,9 @@ SECRETS_LIVING_MAX: Final = 5
 
 LATE_MAX: Final = 1_000
 """Happenings that may be late at an endpoint. When there are more, no more is read: the log is the queue."""
-LATE_ACCEPTED_MAX: Final = 4 * LATE_MAX
-"""What a report may bring it to: the last commit that was read may tell a thousand things, and somebody may have asked
-for a replay meanwhile."""
+LATE_ACCEPTED_MAX: Final = 3 * LATE_MAX
+"""What a report may bring it to. However much one commit tells, a courier reads no more of it than may be open, and
+names no more than it has read (`gateway.webhooks.limits` has the sum); as many may have been asked for meanwhile."""
 DEAD_MAX: Final = 1_000
 """Dead letters that are kept; of more, the oldest are dropped and counted."""
 ATTEMPTS_KEPT: Final = 100

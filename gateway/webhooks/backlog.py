@@ -5,10 +5,11 @@ entities wait for nobody but themselves: so the *head* of each entity's line is 
 be tried again has come.
 
 All that is open (read and not done) is known to whoever would have to go on in our place: each report names what is
-open and was not named before, or has been tried since, and moves `through` past it. So what is delivered again after a
-crash is what was under way or done since the last report, and no more.
+open and was not named before, or has been tried since, and moves `through` past it; `within`, where one commit tells
+more than may be open at a time. So what is delivered again after a crash is what was under way or done since the last
+report, and no more; and no commit is too long to be told.
 
-It holds bodies for as long as they are few; whatever has to wait long is read again when its time comes.
+It holds bodies for as long as they are few; beyond that, whatever has to wait is read again when its time comes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from heapq import heappop, heappush
+from itertools import chain, islice
 from typing import Final
 
 from actors.webhooks.commands import Report
 from actors.webhooks.limits import ATTEMPTS_KEPT, DEAD_PER_REPORT_MAX, DONE_PER_REPORT_MAX, LATE_PER_REPORT_MAX
 from events.clock import Instant
-from events.webhooks import TEST, Attempt, Dead, Late
+from events.webhooks import TEST, Attempt, Dead, Late, Place
 from gateway.webhooks.happenings import Happening
-from gateway.webhooks.limits import BODIES_BYTES_MAX, OPEN_MAX, READY_MAX
+from gateway.webhooks.limits import BODIES_BYTES_MAX, BODIES_KEPT_BYTES_MAX, OPEN_MAX, READY_MAX, UNNAMED_MAX
 
 NOT_IN_THE_LOG: Final = "not_in_the_log"
 
@@ -35,7 +37,7 @@ class Open:
         "attempts", "body", "entity", "event", "first_at", "id", "next_at", "order", "told", "under_way",
     )  # fmt: skip
 
-    def __init__(self, id: str, event: str, entity: str, order: tuple[int, int, int]) -> None:
+    def __init__(self, id: str, event: str, entity: str, order: Place) -> None:
         self.id: Final = id
         self.event: Final = event
         self.entity: Final = entity
@@ -55,19 +57,23 @@ class Open:
 
 
 class Backlog:
-    def __init__(self, through: dict[str, int]) -> None:
+    def __init__(self, through: dict[str, int], within: dict[str, Place] | None = None) -> None:
         self._open: Final[dict[str, Open]] = {}
+        self._unnamed: Final[dict[str, Open]] = {}
+        """Of these, those that no report has named, as they were read."""
         self._lines: Final[dict[str, list[Open]]] = {}
         """By entity, in order."""
         self._ready: Final[deque[Open]] = deque()
         """Heads that may go; some of them may not be heads any more."""
-        self._later: Final[list[tuple[Instant, tuple[int, int, int], str]]] = []
+        self._later: Final[list[tuple[Instant, Place, str]]] = []
         """A heap of heads whose time has not come; some of them may not be true any more."""
         self._bytes = 0
         self._through = dict(through)
         self._through_told = dict(through)
-        self._done: list[str] = []
-        self._dead: list[Dead] = []
+        self._within = dict(within or {})
+        self._within_told = dict(within or {})
+        self._done: Final[dict[str, None]] = {}
+        self._dead: Final[dict[str, Dead]] = {}
         self._attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_KEPT)
         self._delivered = 0
         self._failed = 0
@@ -76,29 +82,39 @@ class Backlog:
         return len(self._open)
 
     def __contains__(self, id: str) -> bool:
-        return id in self._open
+        """Whether it is open, or has come to an end that no report has told."""
+        return id in self._open or id in self._done or id in self._dead
 
     @property
     def wants_more(self) -> bool:
-        """Whether to read on."""
-        return len(self._open) < OPEN_MAX and len(self._ready) < READY_MAX
+        """Whether to read on, by one happening."""
+        kept = len(self._open) + len(self._done) + len(self._dead)
+        return kept < OPEN_MAX and len(self._unnamed) < UNNAMED_MAX and len(self._ready) < READY_MAX
 
     def through(self, source: str) -> int:
-        """How far the source has been read."""
+        """How far the source has been read: every commit up to there, to its end."""
         return self._through.get(source, 0)
+
+    def has_read(self, source: str, happening: Happening) -> bool:
+        """Whether it was read before, by us or by the one before us, of a commit that has not come to its end."""
+        return source in self._within and happening.order <= self._within[source]
 
     # What comes in
 
-    def read(self, source: str, sequence: int, found: list[Happening]) -> None:
-        """The commit at that sequence tells these, perhaps nothing."""
-        for happening in found:
-            if happening.id not in self._open:  # it was late before, and is told twice by nobody
-                self._add(_opened(happening))
+    def take(self, source: str, happening: Happening) -> None:
+        """The next that the source tells."""
+        if happening.id not in self:  # it was late before, and is told twice by nobody
+            one = self._unnamed[happening.id] = _opened(happening)
+            self._add(one)
+        self._within[source] = happening.order
+
+    def read(self, source: str, sequence: int) -> None:
+        """All that the commit at that sequence tells has been taken, perhaps nothing."""
         self._through[source] = max(sequence, self._through.get(source, 0))
 
     def restore(self, late: Late, happening: Happening) -> None:
         """What was late before we came, or what somebody asked for: it stands in the log as late already."""
-        if happening.id in self._open:
+        if happening.id in self:
             return
         one = _opened(happening)
         one.attempts, one.first_at, one.next_at = late.attempts, late.first_at, late.next_at
@@ -107,7 +123,7 @@ class Backlog:
 
     def lose(self, late: Late, at: Instant) -> None:
         """What stands as late, and is not in the log."""
-        self._dead.append(Dead(late.id, "unknown", late.attempts, late.first_at, at, NOT_IN_THE_LOG))
+        self._dead[late.id] = Dead(late.id, "unknown", late.attempts, late.first_at, at, NOT_IN_THE_LOG)
 
     def _add(self, one: Open) -> None:
         if one.body is not None:
@@ -169,17 +185,18 @@ class Backlog:
 
     def done(self, one: Open) -> None:
         if one.told is not None:
-            self._done.append(one.id)
+            self._done[one.id] = None
         self._leave(one)
 
     def give_up(self, one: Open, at: Instant, why: str) -> None:
-        self._dead.append(Dead(one.id, one.event, one.attempts, one.first_at, at, why))
+        self._dead[one.id] = Dead(one.id, one.event, one.attempts, one.first_at, at, why)
         self._leave(one)
 
     def again_at(self, one: Open, next_at: Instant) -> None:
         one.under_way = False
         one.next_at = next_at
-        self._let_go(one)
+        if self._bytes > BODIES_KEPT_BYTES_MAX:
+            self._let_go(one)
         line = self._lines[one.entity]
         line.sort(key=lambda each: each.order)  # somebody may have come meanwhile who belongs before it
         self._queue(line[0])
@@ -191,6 +208,7 @@ class Backlog:
 
     def _leave(self, one: Open) -> None:
         del self._open[one.id]
+        self._unnamed.pop(one.id, None)
         self._let_go(one)
         line = self._lines[one.entity]
         line.remove(one)
@@ -203,36 +221,45 @@ class Backlog:
 
     def report(self, courier: str) -> Report | None:
         """What has come of it since the last report that was `taken`; None when that is nothing."""
-        untold = [one.late for one in self._open.values() if one.told != one.late]
-        through = self._through if len(untold) <= LATE_PER_REPORT_MAX else {}
+        tried = (one for one in self._open.values() if one.told is not None and one.told != one.late)
+        through, within = ({}, {}) if len(self._unnamed) > LATE_PER_REPORT_MAX else (self._through, self._within)
         report = Report(
             courier,
             {source: at for source, at in through.items() if at > self._through_told.get(source, 0)},
-            tuple(untold[:LATE_PER_REPORT_MAX]),
-            tuple(self._done[:DONE_PER_REPORT_MAX]),
-            tuple(self._dead[:DEAD_PER_REPORT_MAX]),
+            tuple(one.late for one in islice(chain(self._unnamed.values(), tried), LATE_PER_REPORT_MAX)),
+            tuple(islice(self._done, DONE_PER_REPORT_MAX)),
+            tuple(islice(self._dead.values(), DEAD_PER_REPORT_MAX)),
             tuple(self._attempts),
             self._delivered,
             self._failed,
+            {source: at for source, at in within.items() if self._is_news(source, at)},
         )
         return None if report == Report(courier) else report
+
+    def _is_news(self, source: str, within: Place) -> bool:
+        """Whether the log does not say so yet, nor that the commit was read to its end."""
+        return within[0] > self._through.get(source, 0) and within != self._within_told.get(source)
 
     @staticmethod
     def moves_only(report: Report) -> bool:
         """Whether nothing has happened but that the log was read: what can be told now and then."""
-        return report == Report(report.courier, report.through)
+        return report == Report(report.courier, report.through, within=report.within)
 
     def taken(self, report: Report) -> None:
         """The report stands in the log."""
         self._through_told |= report.through
+        self._within_told |= report.within
         for late in report.late:
+            self._unnamed.pop(late.id, None)
             one = self._open.get(late.id)
             if one is not None:
                 one.told = late
-            elif late.id not in self._done and not any(dead.id == late.id for dead in self._dead):
-                self._done.append(late.id)  # while it was reported late
-        del self._done[: len(report.done)]
-        del self._dead[: len(report.dead)]
+            elif late.id not in self:
+                self._done[late.id] = None  # while it was reported late
+        for id in report.done:
+            del self._done[id]
+        for dead in report.dead:
+            del self._dead[dead.id]
         for _ in report.attempts:
             if self._attempts and self._attempts[0] in report.attempts:
                 self._attempts.popleft()

@@ -27,7 +27,7 @@ from actors.runtime.sender import Sender
 from actors.webhooks.commands import Attend, Attended, DisableEndpoint, Report
 from events.clock import Clock, Instant
 from events.errors import BusError, LogError, LogRecreated, SequenceRanBackwards, UnknownOutcome
-from events.log import EventLog, Step
+from events.log import EventLog, Recorded, Step
 from events.names import actor_name
 from events.webhooks import SOURCES, TEST, Attempt, Late, wants
 from gateway.measuring.counts import WebhookCounts
@@ -124,7 +124,8 @@ class Delivery:
             await either(until, pause_ms)
 
     async def _deliver(self, attended: Attended, until: asyncio.Event) -> None:
-        self._backlog, self._unanswered, self._gone = Backlog(attended.through), None, False
+        self._backlog = Backlog(attended.through, attended.within)
+        self._unanswered, self._gone = None, False
         self._failing = attended.failing_since > 0
         loop = asyncio.get_running_loop()
         keeping = loop.create_task(self._keep())
@@ -178,6 +179,7 @@ class Delivery:
         loop = asyncio.get_running_loop()
         attend_at = loop.time() + limits.ATTEND_EVERY_MS / 1000
         move_at = loop.time() + limits.MOVED_EVERY_MS / 1000
+        refused = ""
         while True:
             await asyncio.sleep(limits.REPORT_EVERY_MS / 1000)
             if self._gone:
@@ -187,6 +189,12 @@ class Delivery:
             if self._unanswered or (report and (loop.time() >= move_at or not Backlog.moves_only(report))):
                 answer = await self._report()
                 move_at = loop.time() + limits.MOVED_EVERY_MS / 1000
+                said = answer.code if isinstance(answer, Refusal) else ""
+                if said and said != refused:
+                    log.warning("report_refused", endpoint=self._actor, code=said)
+                refused = said
+                if isinstance(answer, Refusal) and answer.fault in {"busy", "ours"}:  # the place is ours all the same
+                    answer = await self._attend()
             elif loop.time() >= attend_at:
                 answer = await self._attend()
             else:
@@ -216,6 +224,7 @@ class Delivery:
         answer = await self._tell(report, id=id, asked_at=asked_at)
         if isinstance(answer, Attended):
             self._backlog.taken(report)
+            self._room.set()
         if answer is not None:
             self._unanswered = None
         return answer
@@ -270,16 +279,23 @@ class Delivery:
         async with aclosing(steps):
             async for step in steps:
                 for recorded in step:
-                    found = happenings(recorded, self._desk.epoch, self._wants)
-                    backlog.read(source, recorded.sequence, found)
-                    if found:
-                        self._news.set()
+                    await self._take(source, recorded)
                 steps_taken += 1
                 if steps_taken % limits.STEPS_AT_A_TIME == 0:
                     await asyncio.sleep(0)
-                while not backlog.wants_more:
-                    self._room.clear()
-                    await either(self._room, limits.LOOK_EVERY_MS)
+
+    async def _take(self, source: str, recorded: Recorded) -> None:
+        """All that a commit tells: each as soon as there is room for it, since it may be more than ever is at once."""
+        backlog = self._backlog
+        for happening in happenings(recorded, self._desk.epoch, self._wants):
+            if backlog.has_read(source, happening):
+                continue
+            while not backlog.wants_more:
+                self._room.clear()
+                await either(self._room, limits.LOOK_EVERY_MS)
+            backlog.take(source, happening)
+            self._news.set()
+        backlog.read(source, recorded.sequence)
 
     def _wants(self, event: str) -> bool:
         return wants(self.known.endpoint.events, event)
@@ -301,7 +317,10 @@ class Delivery:
         sequences = sorted({sequence for id in ids if (sequence := sequence_of(id))})
         read = await self._desk.events.at_each(sequences) if sequences else []
         told = {
-            one.id: one for recorded in read if recorded is not None for one in happenings(recorded, self._desk.epoch)
+            one.id: one
+            for recorded in read
+            if recorded is not None
+            for one in happenings(recorded, self._desk.epoch, among=frozenset(ids))
         }
         return [told.get(id) or trial(id, self._org, self._id, self._desk.epoch) for id in ids]
 

@@ -18,7 +18,8 @@ names and addresses of bookers are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from itertools import count, islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -33,7 +34,7 @@ from events.errors import ChainBroken
 from events.facts import Fact, FactSet
 from events.log import Recorded
 from events.names import kind_of, org_of
-from events.webhooks import TEST
+from events.webhooks import TEST, Place
 from gateway.webhooks.limits import TICKETS_PER_BODY_MAX
 from projections.folding import position
 
@@ -47,7 +48,7 @@ class Happening(NamedTuple):
     id: str
     event: str
     entity: str
-    order: tuple[int, int, int]
+    order: Place
     body: bytes
 
 
@@ -57,24 +58,29 @@ class _Told(NamedTuple):
     data: dict[str, Any]
 
 
-def happenings(recorded: Recorded, epoch: str, wanted: Callable[[str], bool] = lambda _event: True) -> list[Happening]:
-    """What the commit tells of the events that are wanted, in order. `epoch` is the log's short name."""
+def happenings(
+    recorded: Recorded,
+    epoch: str,
+    wanted: Callable[[str], bool] = lambda _event: True,
+    among: Container[str] | None = None,
+) -> Iterator[Happening]:
+    """What the commit tells of the events that are wanted, in order; `among` these ids, if they are given. `epoch` is
+    the log's short name. Each is spelled when it is asked for: one commit may tell tens of thousands."""
     facts = _READS.get(kind_of(recorded.actor))
     if facts is None:
-        return []
+        return
     try:
         commit: Commit[Any] = facts.read(recorded.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ChainBroken(f"the commit at sequence {recorded.sequence} cannot be read: {error}") from error
     org, sequence = org_of(recorded.actor), recorded.sequence
-    found: list[Happening] = []
     for number, part, told in _told(recorded.actor, [fact for one in commit.decided for fact in one.facts]):
         if not wanted(told.event):
             continue
         id = f"{sequence}-{number}-{part}" if part else f"{sequence}-{number}"
-        body = _body(id, told, org, commit.at, position(epoch, sequence))
-        found.append(Happening(id, told.event, told.entity, (sequence, number, part), body))
-    return found
+        if among is None or id in among:
+            body = _body(id, told, org, commit.at, position(epoch, sequence))
+            yield Happening(id, told.event, told.entity, (sequence, number, part), body)
 
 
 def trial(id: str, org: str, endpoint: str, epoch: str) -> Happening | None:
@@ -118,13 +124,12 @@ def _told(actor: str, facts: list[Fact]) -> Iterator[tuple[int, int, _Told]]:
             event, entries = tickets
             while following < len(facts) and type(facts[following]) is type(fact):
                 following += 1
-            every = [entry for one in facts[number:following] for entry in entries(place, one)]
-            bodies = range(0, len(every), TICKETS_PER_BODY_MAX)
-            for part, first in enumerate(bodies):
-                data = {"room": place, "tickets": every[first : first + TICKETS_PER_BODY_MAX]}
-                yield number, part, _Told(event, f"room/{place}", data)
-            for part, turn in enumerate(_turns(place, facts[number:following]), len(bodies)):
-                yield number, part, turn
+            every = (entry for one in facts[number:following] for entry in entries(place, one))
+            parts = count()
+            while some := list(islice(every, TICKETS_PER_BODY_MAX)):
+                yield number, next(parts), _Told(event, f"room/{place}", {"room": place, "tickets": some})
+            for turn in _turns(place, facts[number:following]):
+                yield number, next(parts), turn
         elif isinstance(fact, room.TurnsNear):
             for part, ticket in enumerate(fact.tickets):
                 yield number, part, _turn("near", f"{place}.{ticket}", {"lane": fact.lane})
@@ -233,8 +238,9 @@ def _of_room(name: str, fact: Fact) -> _Told | None:
 def _turns(name: str, facts: Iterable[Fact]) -> Iterator[_Told]:
     for fact in facts:
         if isinstance(fact, room.TicketsCalled) and fact.reachable:
+            until = iso(fact.until)  # once: there may be thousands
             for at in numbers_of(fact.reachable):
-                yield _turn("now", f"{name}.{fact.tickets[at]}", {"lane": fact.lane, "until": iso(fact.until)})
+                yield _turn("now", f"{name}.{fact.tickets[at]}", {"lane": fact.lane, "until": until})
 
 
 def _turn(when: str, ticket: str, data: dict[str, Any]) -> _Told:
@@ -242,8 +248,9 @@ def _turn(when: str, ticket: str, data: dict[str, Any]) -> _Told:
 
 
 def _called(name: str, fact: Any) -> Iterator[dict[str, Any]]:
+    until = iso(fact.until)
     for ticket in fact.tickets:
-        yield {"ticket": f"{name}.{ticket}", "lane": fact.lane, "until": iso(fact.until)}
+        yield {"ticket": f"{name}.{ticket}", "lane": fact.lane, "until": until}
 
 
 def _claimed(name: str, fact: Any) -> Iterator[dict[str, Any]]:

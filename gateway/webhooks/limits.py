@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from actors.runtime.limits import COMMAND_BYTES_MAX
-from actors.webhooks.limits import LATE_MAX, LEASE_MS, REPORT_BYTES_MAX
+from actors.webhooks.limits import (
+    LATE_ACCEPTED_MAX,
+    LATE_MAX,
+    LATE_PER_REPORT_MAX,
+    LEASE_MS,
+    REPORT_BYTES_MAX,
+)
 
 # Sending
 AT_ONCE_PER_ENDPOINT_MAX: Final = 8
@@ -41,11 +47,17 @@ DEAD_IN_A_ROW_MAX: Final = 100
 # installation, of which nothing but `ENDPOINTS_MAX` of an organisation bounds the number. For hundreds, one reading
 # would have to serve all of an organisation's.
 OPEN_MAX: Final = LATE_MAX
-"""Happenings that are read and not done. The others wait in the log."""
+"""Happenings that are read and not done, or done and not reported. The others wait in the log, also those of a commit
+that has been begun."""
+UNNAMED_MAX: Final = LATE_PER_REPORT_MAX
+"""Of these, so many that no report has named: then no more is read, so that each report can name them all."""
 READY_MAX: Final = 32
 """Of these, so many that nothing stands in the way of; then no more is read."""
 BODIES_BYTES_MAX: Final = 4 << 20
 """Bodies that one endpoint's backlog holds in memory; beyond that they are read again when their time comes."""
+BODIES_KEPT_BYTES_MAX: Final = BODIES_BYTES_MAX // 2
+"""While it holds no more, what has to be tried again keeps its body: to read one again costs as much as the commit that
+it is in tells."""
 TICKETS_PER_BODY_MAX: Final = 500
 
 # Keeping in touch
@@ -77,3 +89,7 @@ assert REPORT_BYTES_MAX < COMMAND_BYTES_MAX * 9 // 10
 assert REPORT_EVERY_MS <= ATTEND_EVERY_MS < SURE_FOR_MS < LEASE_MS
 assert AT_ONCE_WHEN_FAILING_MAX <= AT_ONCE_PER_ENDPOINT_MAX <= AT_ONCE_MAX
 assert READY_MAX < OPEN_MAX
+assert UNNAMED_MAX <= LATE_PER_REPORT_MAX
+assert OPEN_MAX + LATE_PER_REPORT_MAX + LATE_MAX <= LATE_ACCEPTED_MAX, (
+    "or a report could be refused: all that is open, what was done while one named it, and what others asked for"
+)

@@ -206,6 +206,20 @@ class TestReporting:
     def test_a_report_names_sources_that_there_are(self) -> None:
         """Nobody is told of anything else."""
         delivery(BEGAN, CAME).when(Report("one", {"line": 5}), policy=by()).then_refused("unknown_source")
+        within = Report("one", within={"line": (5, 0, 0)})
+        delivery(BEGAN, CAME).when(within, policy=by()).then_refused("unknown_source")
+
+    def test_a_commit_may_be_read_in_part(self) -> None:
+        """Whoever comes next is told how far, until it is read to its end or the endpoint begins afresh."""
+        report = Report("one", late=(LATE,), within={"room": (12, 0, 300)})
+        fact = DeliveriesReported(late=(LATE,), within={"room": (12, 0, 300)})
+        outcome = delivery(BEGAN, CAME).when(report, policy=by()).then(fact)
+        outcome.replies(Attended(STANDING.through, (), 0, 0, {"room": (12, 0, 300)}))
+        partly = delivery(BEGAN, CAME, fact, DeliveriesReported(within={"room": (12, 0, 7)}))
+        assert shown(partly)["within"] == {"room": (12, 0, 300)}
+        assert shown(partly.given(DeliveriesReported({"day": 30}), at=NOW))["within"] == {"room": (12, 0, 300)}
+        assert shown(partly.given(DeliveriesReported({"room": 12}), at=NOW))["within"] == {}
+        assert shown(partly.given(DeliveryBegan(10, 40), at=NOW))["within"] == {}
 
     def test_no_more_is_late_than_may_be(self) -> None:
         """What is late already may be said again, and what is done makes room."""

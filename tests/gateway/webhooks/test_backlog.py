@@ -36,6 +36,18 @@ def attempt(id: str, at: int = 1_000, status: int = 200) -> Attempt:
     return Attempt(id, "booking.created", at, 1, status)
 
 
+def read(backlog: Backlog, sequence: int, found: list[Happening]) -> None:
+    """A commit, to its end."""
+    for one in found:
+        backlog.take("day", one)
+    backlog.read("day", sequence)
+
+
+def reported(report: Report) -> DeliveriesReported:
+    """As it stands in the log."""
+    return DeliveriesReported(**{name: getattr(report, name) for name in DeliveriesReported.__struct_fields__})
+
+
 def ids(backlog: Backlog, now: int = 0) -> list[str]:
     """All that may go now."""
     found = []
@@ -47,8 +59,8 @@ def ids(backlog: Backlog, now: int = 0) -> list[str]:
 def test_of_each_entity_one_goes_at_a_time() -> None:
     """The next when the one before is done; others wait for nobody."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [happening(11, "a"), happening(11, "a", 1), happening(11, "b", 2)])
-    backlog.read("day", 12, [happening(12, "a")])
+    read(backlog, 11, [happening(11, "a"), happening(11, "a", 1), happening(11, "b", 2)])
+    read(backlog, 12, [happening(12, "a")])
     first, other = backlog.next(0), backlog.next(0)
     assert first is not None and other is not None
     assert (first.id, other.id, backlog.next(0)) == ("11-0", "11-2", None)
@@ -60,7 +72,7 @@ def test_of_each_entity_one_goes_at_a_time() -> None:
 def test_what_failed_holds_up_its_entity_until_its_time() -> None:
     """And nobody else's."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [happening(11, "a"), happening(11, "a", 1), happening(11, "b", 2)])
+    read(backlog, 11, [happening(11, "a"), happening(11, "a", 1), happening(11, "b", 2)])
     one = backlog.next(0)
     assert one is not None
     backlog.tried(one, attempt(one.id, status=500), delivered=False)
@@ -73,7 +85,7 @@ def test_what_failed_holds_up_its_entity_until_its_time() -> None:
 def test_a_replay_goes_before_what_waits_and_never_beside_it() -> None:
     """What happened earlier is told earlier, as far as that can still be."""
     backlog = Backlog(START)
-    backlog.read("day", 15, [happening(15, "a"), happening(15, "a", 1)])
+    read(backlog, 15, [happening(15, "a"), happening(15, "a", 1)])
     under_way = backlog.next(0)
     assert under_way is not None and under_way.id == "15-0"
     backlog.restore(Late("11-0", 0, 0, 0), happening(11, "a"))
@@ -85,7 +97,7 @@ def test_a_replay_goes_before_what_waits_and_never_beside_it() -> None:
 def test_a_report_names_what_is_open_and_moves_past_it() -> None:
     """Each only once, until something changes; what is done before it was named is not named at all."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [happening(11, "a"), happening(11, "b", 1)])
+    read(backlog, 11, [happening(11, "a"), happening(11, "b", 1)])
     done = backlog.next(0)
     assert done is not None
     backlog.tried(done, attempt(done.id), delivered=True)
@@ -106,7 +118,7 @@ def test_a_report_names_what_is_open_and_moves_past_it() -> None:
 def test_what_is_done_while_it_is_reported_late_is_named_by_the_next() -> None:
     """Or it would stay late for ever."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [happening(11, "a")])
+    read(backlog, 11, [happening(11, "a")])
     one = backlog.next(0)
     report = backlog.report("one")
     assert one is not None and report is not None
@@ -119,7 +131,7 @@ def test_what_is_done_while_it_is_reported_late_is_named_by_the_next() -> None:
 def test_a_report_is_never_longer_than_may_be() -> None:
     """Many that are open take several, and nothing is moved past before all are named."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [happening(11, f"e-{number}", number) for number in range(LATE_PER_REPORT_MAX + 1)])
+    read(backlog, 11, [happening(11, f"e-{number}", number) for number in range(LATE_PER_REPORT_MAX + 1)])
     first = backlog.report("one")
     assert first is not None and len(first.late) == LATE_PER_REPORT_MAX and first.through == {}
     backlog.taken(first)
@@ -130,10 +142,10 @@ def test_a_report_is_never_longer_than_may_be() -> None:
 def test_that_it_was_read_is_told_apart() -> None:
     """It may be told more rarely."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [])
+    read(backlog, 11, [])
     report = backlog.report("one")
     assert report is not None and Backlog.moves_only(report)
-    backlog.read("day", 12, [happening(12, "a")])
+    read(backlog, 12, [happening(12, "a")])
     report = backlog.report("one")
     assert report is not None and not Backlog.moves_only(report)
 
@@ -142,7 +154,7 @@ def test_bodies_take_no_more_memory_than_may_be() -> None:
     """Those beyond are read again when their time comes, and so are those that wait for another attempt."""
     backlog = Backlog(START)
     half = limits.BODIES_BYTES_MAX // 2
-    backlog.read("day", 11, [happening(11, f"e-{number}", number, half) for number in range(4)])
+    read(backlog, 11, [happening(11, f"e-{number}", number, half) for number in range(4)])
     opened = [backlog.next(0) for _ in range(4)]
     assert [one is not None and one.body is not None for one in opened] == [True, True, False, False]
     one = opened[0]
@@ -155,12 +167,73 @@ def test_bodies_take_no_more_memory_than_may_be() -> None:
 def test_no_more_is_read_than_can_be_kept() -> None:
     """Or than can be sent at once."""
     backlog = Backlog(START)
-    backlog.read("day", 11, [happening(11, f"e-{number}", number) for number in range(limits.READY_MAX)])
+    read(backlog, 11, [happening(11, f"e-{number}", number) for number in range(limits.READY_MAX)])
     wanted = [backlog.wants_more]
     ids(backlog)
     wanted.append(backlog.wants_more)
-    backlog.read("day", 12, [happening(12, "one", number) for number in range(limits.OPEN_MAX)])
+    read(backlog, 12, [happening(12, "one", number) for number in range(limits.UNNAMED_MAX)])
     assert [*wanted, backlog.wants_more] == [False, True, False]
+
+
+def test_one_commit_may_tell_more_than_can_be_kept() -> None:
+    """It is read as far as there is room, each report says how far that is, and no more is late than may be open."""
+    found = [happening(11, "one", number) for number in range(3 * limits.OPEN_MAX)]
+    backlog, state, most = Backlog(START), evolve(Delivery("shop"), DeliveryBegan(10, 10), 0), 0
+    while found or len(backlog):
+        while found and backlog.wants_more:
+            backlog.take("day", found.pop(0))
+        while (report := backlog.report("one")) is not None:
+            state = evolve(state, reported(report), 0)
+            backlog.taken(report)
+        assert (state.through["day"], state.within["day"][1]) == (10, 3 * limits.OPEN_MAX - len(found) - 1)
+        most = max(most, len(state.late))
+        for _ in range(500 if len(backlog) == limits.OPEN_MAX or not found else 0):
+            one = backlog.next(0)
+            assert one is not None
+            backlog.done(one)
+    backlog.read("day", 11)
+    while (report := backlog.report("one")) is not None:
+        state = evolve(state, reported(report), 0)
+        backlog.taken(report)
+    assert (most, state.late, state.through["day"], state.within) == (limits.OPEN_MAX, {}, 11, {})
+
+
+def test_what_others_asked_for_is_taken_up_once() -> None:
+    """Also when it was done and no report has said so yet: until one does, they hear again that it was asked for."""
+    backlog = Backlog(START)
+    asked = Late("11-0", 0, 0, 0)
+    backlog.restore(asked, happening(11, "a"))
+    one = backlog.next(0)
+    assert one is not None
+    backlog.done(one)
+    backlog.restore(asked, happening(11, "a"))
+    assert (ids(backlog), "11-0" in backlog) == ([], True)
+    report = backlog.report("one")
+    assert report is not None and report.done == ("11-0",)
+    backlog.taken(report)
+    assert "11-0" not in backlog
+
+
+def test_what_came_to_an_end_takes_room_until_it_is_reported() -> None:
+    """Whoever gives up faster than can be told reads no more meanwhile."""
+    backlog = Backlog(START)
+    for number in range(limits.OPEN_MAX):
+        backlog.lose(Late(f"11-{number}", 1, 1, 1), 1)
+    assert not backlog.wants_more
+    report = backlog.report("one")
+    assert report is not None
+    backlog.taken(report)
+    assert backlog.wants_more
+
+
+def test_a_body_is_kept_for_the_next_attempt_while_they_are_few() -> None:
+    """Or each attempt would read a commit again that may tell tens of thousands."""
+    backlog = Backlog(START)
+    read(backlog, 11, [happening(11, "a")])
+    one = backlog.next(0)
+    assert one is not None
+    backlog.again_at(one, 1)
+    assert one.body is not None
 
 
 def test_the_longest_report_is_a_command() -> None:
@@ -176,6 +249,7 @@ def test_the_longest_report_is_a_command() -> None:
         (Attempt(id, code, at, 99_999, 599, code),) * ATTEMPTS_KEPT,
         999_999,
         999_999,
+        {"day": (1 << 53, 99_999, 99_999), "room": (1 << 53, 99_999, 99_999)},
     )
     assert len(encode_command(report)) < COMMAND_BYTES_MAX
 
@@ -187,24 +261,34 @@ def test_whoever_goes_on_after_a_crash_misses_nothing(seed: int) -> None:
     happening that was not delivered; and what is reported done is not delivered again."""
     random = Random(seed)
     log = [
-        (sequence, [happening(sequence, random.choice("abcd"), number) for number in range(random.randrange(3))])
+        (
+            sequence,
+            [happening(sequence, random.choice("abcd"), number) for number in range(random.choice((0, 1, 2, 9)))],
+        )
         for sequence in range(11, 40)
     ]
     state = evolve(Delivery("shop"), DeliveryBegan(10, 10), 0)
     delivered: list[str] = []
-    reported: set[str] = set()
+    told: set[str] = set()
     by_id = {one.id: one for _, found in log for one in found}
     for _ in range(3):  # couriers, each of which is killed
-        backlog = Backlog(state.through)
+        backlog = Backlog(state.through, state.within)
         for late in state.late.values():
             backlog.restore(late, by_id[late.id])
-        unread = [(sequence, found) for sequence, found in log if sequence > state.through["day"]]
+        unread: list[int | Happening] = []  # behind those of a commit its number
+        for sequence, found in log:
+            if sequence > state.through["day"]:
+                unread += [*(one for one in found if not backlog.has_read("day", one)), sequence]
         under_way: list[Open] = []
         by_this_one: set[str] = set()
         for now in range(random.randrange(60)):
             match random.randrange(5):
                 case 0 if unread:
-                    backlog.read("day", *unread.pop(0))
+                    following = unread.pop(0)
+                    if isinstance(following, int):
+                        backlog.read("day", following)
+                    else:
+                        backlog.take("day", following)
                 case 1 if (opened := backlog.next(now)) is not None:
                     assert not any(other.entity == opened.entity for other in under_way)
                     under_way.append(opened)
@@ -219,14 +303,20 @@ def test_whoever_goes_on_after_a_crash_misses_nothing(seed: int) -> None:
                     backlog.tried(one, attempt(one.id, status=500), delivered=False)
                     backlog.again_at(one, now + random.randrange(1, 9))
                 case 4 if (report := backlog.report("one")) is not None:
-                    told = {name: getattr(report, name) for name in DeliveriesReported.__struct_fields__}
-                    state = evolve(state, DeliveriesReported(**told), now)
-                    reported |= by_this_one
+                    state = evolve(state, reported(report), now)
+                    told |= by_this_one
                     backlog.taken(report)
-    unread_ids = {one.id for sequence, found in log if sequence > state.through["day"] for one in found}
+    behind = Backlog(state.through, state.within)
+    unread_ids = {
+        one.id
+        for sequence, found in log
+        if sequence > state.through["day"]
+        for one in found
+        if not behind.has_read("day", one)
+    }
     still_to_come = set(state.late) | unread_ids
     assert {one.id for _, found in log for one in found} <= set(delivered) | still_to_come
-    assert not still_to_come & reported
+    assert not still_to_come & told
     for entity in "abcd":
         mine = [by_id[id].order for id in dict.fromkeys(delivered) if by_id[id].entity == entity]
         assert mine == sorted(mine)
