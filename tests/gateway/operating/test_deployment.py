@@ -116,12 +116,17 @@ def test_the_example_scrapes_what_the_documentation_says() -> None:
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").iterdir()))
 def test_a_unit_starts_what_there_is(unit: str) -> None:
-    """By a command and options that the command line knows."""
-    lines = (DEPLOY / "systemd" / unit).read_text("utf-8").splitlines()
+    """By a command and options that the command line knows; and whatever it may write to is named above it among what
+    has to be there, since systemd starts nothing whose folders are missing."""
+    text = (DEPLOY / "systemd" / unit).read_text("utf-8")
+    lines = text.splitlines()
+    writable = [path for line in lines if line.startswith("ReadWritePaths=") for path in line.partition("=")[2].split()]
+    assert set(writable) <= set(re.findall(r"/[\w./-]*\w", text.partition("[Unit]")[0]))
     (started,) = (line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart="))
     program, *words = started.split()
     assert program.endswith("/.venv/bin/tidegate")
     settings = [word for one in words if "=" in one for word in ("--set", one)]
+    assert writable == [one.partition("=")[2] for one in settings if one.startswith("gateway.keys_dir=")]
     for said in ([*words, "--help"], ["config", *settings]):
         asked = subprocess.run([sys.executable, "-m", "tidegate", *said], check=False, capture_output=True, timeout=60)
         assert asked.returncode == 0, asked.stderr
