@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -67,7 +67,19 @@ class Edge:
         """What draws were made of, which never changes."""
         self.drawing: Final = asyncio.Lock()
         """Held by who reads one."""
+        self.days: Final[AtHand[Hashable, Everybodys]] = AtHand(ANSWERS_KEPT_MAX, SLOTS_FRESH_S)
         self.slots: Final[AtHand[Hashable, bytes]] = AtHand(ANSWERS_KEPT_MAX, SLOTS_FRESH_S)
+        """What of days is not the same for everybody, and months."""
+
+
+class Everybodys(NamedTuple):
+    """An answer as it is written, and the sessions whose answer is another one; with None it may be any of them."""
+
+    body: bytes
+    apart: frozenset[str] | None
+
+    def is_for(self, session: str) -> bool:
+        return not session or (self.apart is not None and session not in self.apart)
 
 
 class CatalogsAtHand:

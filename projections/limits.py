@@ -40,6 +40,8 @@ RESOURCES_MAX: Final = 5_000
 TICKETS_MAX: Final = 256
 VISITS_MAX: Final = 60
 RANGE_DAYS_MAX: Final = 62
+APART_MAX: Final = 200
+"""Sessions of a day for whom it is another one than for everybody; beyond, each is answered by itself."""
 PAGE_ROWS_MAX: Final = 200
 ROWS_LOOKED_AT_MAX: Final = 5_000
 """By one question: a page may be shorter than asked for, and the next one goes on from there."""

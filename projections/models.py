@@ -22,7 +22,7 @@ from projections.bookings import Bookings
 from projections.catalog import Catalogs, part_of
 from projections.folding import position, sequence_at
 from projections.limits import AT_LEAST_WAIT_MS
-from projections.offering import check, check_series, day_slots, month
+from projections.offering import check, check_series, day_slots, everybodys_day, month
 from projections.projector import Behind, Projector, Told
 from projections.questions import (
     AccessAnswer,
@@ -33,6 +33,7 @@ from projections.questions import (
     Check,
     CheckSeries,
     DaySlots,
+    EverybodysDay,
     Happened,
     History,
     Month,
@@ -97,6 +98,8 @@ class ReadModels:
         match asked:
             case DaySlots():
                 return day_slots(self, catalog, asked, now)
+            case EverybodysDay():
+                return everybodys_day(self, catalog, asked, now)
             case Month():
                 return month(self, catalog, asked, now)
             case Range():

@@ -28,13 +28,15 @@ from events.catalog import Catalog, EventType, Resource
 from events.clock import Instant
 from events.day import Item
 from projections.availability import Availability
-from projections.limits import VISITS_MAX
+from projections.limits import APART_MAX, VISITS_MAX
 from projections.questions import (
     Check,
     CheckAnswer,
     CheckSeries,
     Conflict,
     DaySlots,
+    EverybodysDay,
+    EverybodysDayAnswer,
     Month,
     Problem,
     Slot,
@@ -61,6 +63,7 @@ class _Offers:
 
     def __init__(self, models: Folded, catalog: Catalog, asked: DaySlots | Month, span: Span, now: Instant) -> None:
         event_type, resource = _offered(catalog, asked.event_type, asked.resource, asked.minutes)
+        self.event_type: Final = event_type
         wanted_units(asked.units)
         self.starts: Final = starts(
             event_type, schedules_of(catalog, event_type, resource), asked.minutes, span.start, span.end, now
@@ -80,8 +83,27 @@ class _Offers:
 
 
 def day_slots(models: Folded, catalog: Catalog, asked: DaySlots, now: Instant) -> tuple[Slot, ...]:
+    return _slots(_of_day(models, catalog, asked, now), asked)
+
+
+def everybodys_day(models: Folded, catalog: Catalog, asked: EverybodysDay, now: Instant) -> EverybodysDayAnswer:
+    day = DaySlots(
+        org=asked.org, event_type=asked.event_type, resource=asked.resource, date=asked.date, minutes=asked.minutes,
+        tz=asked.tz, units=asked.units,
+    )  # fmt: skip
+    offers = _of_day(models, catalog, day, now)
+    if offers.event_type.per_booker.limits:
+        return EverybodysDayAnswer(_slots(offers, day), None)
+    apart = offers.line.holders if offers.starts else set()
+    return EverybodysDayAnswer(_slots(offers, day), tuple(sorted(apart)) if len(apart) <= APART_MAX else None)
+
+
+def _of_day(models: Folded, catalog: Catalog, asked: DaySlots, now: Instant) -> _Offers:
     tz = asked.tz or active(catalog, asked.resource).time_zone
-    offers = _Offers(models, catalog, asked, local_day_span(asked.date, tz), now)
+    return _Offers(models, catalog, asked, local_day_span(asked.date, tz), now)
+
+
+def _slots(offers: _Offers, asked: DaySlots) -> tuple[Slot, ...]:
     if not offers.starts:
         return ()
     line, places, length = offers.line, offers.places, offers.length

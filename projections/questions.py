@@ -77,6 +77,25 @@ class Slot(msgspec.Struct, frozen=True):
     units: int
 
 
+class EverybodysDay(Question, frozen=True):
+    """The same as it is for everybody, and for whom it is not: so that whoever answers many asks once."""
+
+    event_type: str
+    resource: str
+    date: str
+    minutes: int
+    tz: str = ""
+    units: int = 1
+
+
+class EverybodysDayAnswer(msgspec.Struct, frozen=True):
+    """`apart` are the sessions that hold something there, to which that is free. None, when it may be any session:
+    since there are too many, or what a visitor has booked counts against their limits."""
+
+    slots: tuple[Slot, ...]
+    apart: tuple[str, ...] | None
+
+
 class Month(Question, frozen=True):
     """On which dates of a local month (`2026-12`) the day's slots have a free one."""
 
@@ -404,6 +423,7 @@ class AccessAnswer(msgspec.Struct, frozen=True):
 
 KINDS: Final[dict[str, tuple[type[Question], Any]]] = {
     "day_slots": (DaySlots, tuple[Slot, ...]),
+    "everybodys_day": (EverybodysDay, EverybodysDayAnswer),
     "month": (Month, dict[str, bool]),
     "range": (Range, RangeAnswer),
     "check": (Check, CheckAnswer),

@@ -35,17 +35,23 @@ class Line:
         columns = availability.columns
         number = columns.resources.get((org, resource.id))
         rows = columns.rows([number], first, end)[0] if number is not None else np.zeros(end - first, np.int32)
+        self._claims: Final = [availability.claims(row) for row in rows.tolist()]
         self.begins: Final[Instant] = first * DAY_MS
         self.capacity: Final = catalog.units_of(resource)
         self.taken: Final[Units] = columns.taken[rows].reshape(-1)
         self.held: Final[Units] = columns.held[rows].reshape(-1)
         self.blocked: Final[Flags] = columns.blocked[rows].reshape(-1) > 0
         if session:
-            for place, row in enumerate(rows.tolist()):
-                for hold in availability.claims(row).holds.values():
+            for place, claims in enumerate(self._claims):
+                for hold in claims.holds.values():
                     if hold.session == session:
                         slots = hold.slots
                         self.held[place * SLOTS + slots.first : place * SLOTS + slots.end] -= slots.units
+
+    @property
+    def holders(self) -> set[str]:
+        """The sessions that hold something on these dates."""
+        return {hold.session for claims in self._claims for hold in claims.holds.values()}
 
     def take(self, span: Span, units: int) -> None:
         """As if these were taken, as far as they lie on the line."""

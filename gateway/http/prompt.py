@@ -1,4 +1,4 @@
-"""What a rush is made of, answered promptly: a place in line, a hold, a booking.
+"""What a rush is made of, answered promptly: what is free on a day, a place in line, a hold, a booking.
 
 Finding the route, reading the body and writing the answer takes the framework a quarter of what such a request costs a
 gateway. Here it takes a look at a table. Only what is exactly as it should be is answered here: a path as it is
@@ -9,11 +9,13 @@ them, and nowhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta
 
 from gateway.calls import Call
 from gateway.http import bookings, holds, rooms
@@ -24,7 +26,7 @@ from gateway.limiting.guard import App, Event, Receive, Scope, Send
 from gateway.limits import BODY_BYTES_MAX
 from gateway.operations import bookings as booking
 from gateway.operations import holds as holding
-from gateway.operations import tickets
+from gateway.operations import slots, tickets
 from gateway.operations.wishes import Wanted
 from gateway.problems import problem_from
 from gateway.writing import JSON, TOLD_ONCE, Header, write, write_problem
@@ -64,11 +66,47 @@ def _route(handler: HTTPRouteHandler, wanted: type, done: _Done, *headers: Heade
     return _Route(path.replace(":str", ""), handler.opt[NEEDS], msgspec.json.Decoder(wanted), done, headers)
 
 
+_Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+_Number: TypeAlias = Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}$")]
+_PLAIN: Final = re.compile(r"(?:[a-z_]+=[A-Za-z0-9_/-]+&){2,5}[a-z_]+=[A-Za-z0-9_/-]+", re.ASCII)
+(_DAY_PATH,) = bookings.day.paths
+_DAY: Final = _DAY_PATH.replace(":str", "")
 _JOIN: Final = _route(rooms.join, tickets.JoinWanted, _join)
 _BY_LAST: Final = {
     "holds": _route(holds.place, Wanted, _hold),
     "bookings": _route(bookings.book, booking.BookWanted, _book, TOLD_ONCE),
 }
+
+
+class _DayAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a day, where nothing in it has another spelling. Whatever else it may be, the framework reads."""
+
+    event_type: _Name
+    resource: _Name
+    date: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    duration: _Number = ""
+    tz: Annotated[str, Meta(max_length=64)] = ""
+    units: _Number = "1"
+
+
+def _day_asked(scope: Scope) -> _DayAsked | None:
+    query = scope["query_string"].decode("latin-1")
+    if _PLAIN.fullmatch(query) is None:
+        return None
+    pairs = [pair.split("=") for pair in query.split("&")]
+    asked = dict(pairs)
+    try:
+        return msgspec.convert(asked, _DayAsked) if len(asked) == len(pairs) else None
+    except msgspec.ValidationError:
+        return None
+
+
+def _day_of(scope: Scope) -> str:
+    """The organisation, if a day of it is what the path says."""
+    match scope["path"].split("/"):
+        case ["", "v1", org, "slots"]:
+            return str(org)
+    return ""
 
 
 def _found(scope: Scope) -> tuple[_Route, str, str] | None:
@@ -90,10 +128,19 @@ class Prompt:
         self._groups: Final = Groups()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = _found(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if found is None or b"%" in scope["raw_path"] or not _is_usual(scope):
-            await self._app(scope, receive, send)
-            return
+        if scope["type"] == "http" and b"%" not in scope["raw_path"]:
+            method = scope["method"]
+            if method == "POST" and (found := _found(scope)) is not None and _is_usual(scope, typed=True):
+                await self._do(found, scope, receive, send)
+                return
+            if method == "GET" and (org := _day_of(scope)) and _is_usual(scope):
+                asked = _day_asked(scope)
+                if asked is not None:
+                    await self._look(org, asked, scope, send)
+                    return
+        await self._app(scope, receive, send)
+
+    async def _do(self, found: tuple[_Route, str, str], scope: Scope, receive: Receive, send: Send) -> None:
         route, org, room = found
         pieces = await _pieces(receive)
         body = b"".join([piece.get("body", b"") for piece in pieces])
@@ -102,10 +149,8 @@ class Prompt:
             await self._app(scope, _behind(pieces, receive), send)
             return
         await self._groups.begin()
-        scope["path_template"] = route.template
-        scope.setdefault("state", {})
         try:
-            call = await self._front.asked(scope, org, route.needs, body)
+            call = await self._asked(scope, org, route.template, route.needs, body)
             answer, status = await route.done(call, room, wanted)
         except Exception as error:  # noqa: BLE001  # as the framework does: whoever asked is told, and our log of a bug
             await write_problem(send, problem_from(error))
@@ -115,15 +160,32 @@ class Prompt:
             headers.append((POSITION.encode(), call.position.encode()))
         await write(send, status, headers, msgspec.json.encode(answer))
 
+    async def _look(self, org: str, asked: _DayAsked, scope: Scope, send: Send) -> None:
+        duration = int(asked.duration) if asked.duration else None
+        try:
+            call = await self._asked(scope, org, _DAY, bookings.day.opt[NEEDS], b"")
+            body = await slots.day(
+                call, asked.event_type, asked.resource, asked.date, duration, asked.tz, int(asked.units)
+            )
+        except Exception as error:  # noqa: BLE001  # as above
+            await write_problem(send, problem_from(error))
+            return
+        await write(send, _OK, [JSON], body)
 
-def _is_usual(scope: Scope) -> bool:
-    typed = False
+    async def _asked(self, scope: Scope, org: str, template: str, needs: Any, body: bytes) -> Call:
+        scope["path_template"] = template
+        scope.setdefault("state", {})
+        return await self._front.asked(scope, org, needs, body)
+
+
+def _is_usual(scope: Scope, *, typed: bool = False) -> bool:
+    """With no page behind it, and where a body has to be `typed`, with one of JSON."""
     for header in scope["headers"]:
         if header == _TYPE:
-            typed = True
+            typed = False
         elif header[0] == _UNUSUAL:
             return False
-    return typed
+    return not typed
 
 
 async def _pieces(receive: Receive) -> list[Event]:

@@ -9,8 +9,9 @@ import msgspec
 from events.calendar.moments import local_iso
 from events.calendar.zones import zone
 from gateway.calls import Call
+from gateway.edge import Everybodys
 from gateway.operations.wishes import way_of
-from projections.questions import DaySlots, Month, Slot, State
+from projections.questions import DaySlots, EverybodysDay, EverybodysDayAnswer, Month, Slot, State
 
 Months: TypeAlias = dict[str, bool]
 
@@ -30,25 +31,43 @@ _ENCODER = msgspec.json.Encoder()
 async def day(
     call: Call, event_type: str, resource: str, date: str, duration: int | None, tz: str, units: int
 ) -> bytes:
-    """The starts of a local date, in order, as JSON. Everybody who asks the same within a moment is given the same."""
+    """The starts of a local date, in order, as JSON. Everybody who asks the same within a moment is given the same;
+    only who holds something there, or has a limit of their own, is given what is theirs."""
+
+    async def wished(everybodys: Call) -> tuple[str, int]:
+        way = await way_of(everybodys, event_type, resource, duration)
+        return zone(tz or way.resource.time_zone), way.minutes
+
+    async def ask_for_all(everybodys: Call) -> tuple[Everybodys, int]:
+        clocks, minutes = await wished(everybodys)
+        asked = EverybodysDay(
+            org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks, units=units
+        )
+        answer: EverybodysDayAnswer
+        answer, sequence = await everybodys.look_at(asked)
+        apart = None if answer.apart is None else frozenset(answer.apart)
+        return Everybodys(_shown(answer.slots, clocks), apart), sequence
 
     async def ask(everybodys: Call) -> tuple[bytes, int]:
-        way = await way_of(everybodys, event_type, resource, duration)
-        clocks, minutes = zone(tz or way.resource.time_zone), way.minutes
+        clocks, minutes = await wished(everybodys)
         asked = DaySlots(
             org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks,
             units=units, session=session,
         )  # fmt: skip
-        slots: tuple[Slot, ...]
         slots, sequence = await everybodys.look_at(asked)
-        shown = [
-            SlotShown(local_iso(one.start, clocks), local_iso(one.end, clocks), one.state, one.units) for one in slots
-        ]
-        return _ENCODER.encode(shown), sequence
+        return _shown(slots, clocks), sequence
 
-    session = call.caller.session
-    key = (call.org, "day", event_type, resource, date, duration, tz, units, session)
-    return (await call.shared(call.edge.slots, key, ask, call.at_least))[0]
+    key, session = (call.org, event_type, resource, date, duration, tz, units), call.caller.session
+    found, _ = await call.shared(call.edge.days, key, ask_for_all, call.at_least)
+    if found.is_for(session):
+        return found.body
+    return (await call.shared(call.edge.slots, ("day", session, *key), ask, call.at_least))[0]
+
+
+def _shown(slots: tuple[Slot, ...], clocks: str) -> bytes:
+    return _ENCODER.encode(
+        [SlotShown(local_iso(one.start, clocks), local_iso(one.end, clocks), one.state, one.units) for one in slots]
+    )
 
 
 async def month(

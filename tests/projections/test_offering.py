@@ -13,14 +13,16 @@ from actors.booking.limits import LIMITS
 from events.calendar.offers import Schedules, occupied, schedules_of, starts
 from events.calendar.quantum import DAY_MS, SLOT_MS, Span, date_of, day_start, shares, whole_slots_ms
 from events.calendar.zones import local_day_span, local_month_dates
-from events.catalog import EventType, EventTypePut, Linked, Resource, SchedulePut
+from events.catalog import EventType, EventTypePut, Linked, Quota, Resource, SchedulePut
 from events.clock import Instant
 from events.day import Blocked, Item, Slots, SlotsHeld, SlotsTaken, day_actor
-from projections.limits import RANGE_DAYS_MAX, VISITS_MAX
+from projections.limits import APART_MAX, RANGE_DAYS_MAX, VISITS_MAX
 from projections.questions import (
     Check,
     CheckSeries,
     DaySlots,
+    EverybodysDay,
+    EverybodysDayAnswer,
     Month,
     Question,
     Range,
@@ -123,8 +125,41 @@ def test_days_are_as_the_judges_see_them_and_the_month_agrees(data: st.DataObjec
         slots = story.models.answer_now(DaySlots(date=date, **how))
         assert slots == naive_slots(told, event_type, of, local_day_span(date, tz or zone), now, session, units)
         assert any(one.state == "free" for one in slots) == free_days[date], date
+        assert slots == as_told_to(story, date=date, **how)
     days = {date: story.models.answer_now(DaySlots(date=date, **how)) for date in free_days}
     assert {date: any(one.state == "free" for one in slots) for date, slots in days.items()} == free_days
+
+
+def as_told_to(story: Story, **how: Any) -> tuple[Slot, ...]:
+    """What everybody is told, where this session is not told apart; else what it is told by itself."""
+    everybodys = {name: said for name, said in how.items() if name != "session"}
+    answer: EverybodysDayAnswer = story.models.answer_now(EverybodysDay(**everybodys))
+    assert answer.slots == story.models.answer_now(DaySlots(**everybodys))
+    assert answer.apart is not None
+    return story.models.answer_now(DaySlots(**how)) if how["session"] in answer.apart else answer.slots
+
+
+def test_whom_a_day_is_another_one_for_is_told() -> None:
+    """Whoever holds something there; anybody, where visitors have limits of their own or too many hold something."""
+    story = Story(NOW)
+    visit, few = EventType("visit", "Visit"), EventType("few", "Few", per_booker=Quota(day=1))
+    story.open(Resource("room", "Room", "UTC", capacity=APART_MAX + 1), event_types=(visit, few))
+    told = Told(story, APART_MAX + 1)
+
+    def apart(event_type: str = "visit", date: str = DATE) -> tuple[str, ...] | None:
+        asked = EverybodysDay(org=ORG, event_type=event_type, resource="room", date=date, minutes=60)
+        answer: EverybodysDayAnswer = story.models.answer_now(asked)
+        return answer.apart
+
+    nine = day_start(DATE) + 9 * 3_600_000
+    assert apart() == ()
+    told.claim("hold", "ann", Span(nine, nine + SLOT_MS), 1)
+    assert (apart(), apart(date=date_of(day_start(DATE) + DAY_MS)), apart("few")) == (("ann",), (), None)
+    for number in range(APART_MAX - 1):
+        told.claim("hold", f"s-{number}", Span(nine, nine + SLOT_MS), 1)
+    assert len(apart() or ()) == APART_MAX
+    told.claim("hold", "one-too-many", Span(nine, nine + SLOT_MS), 1)
+    assert apart() is None
 
 
 def naive_slots(

@@ -129,6 +129,78 @@ async def test_what_is_unusual_is_the_frameworks(path: str, body: bytes, headers
         same(one, other)
 
 
+DAY = "event_type=session&resource=studio-north&date=2026-06-02"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        (DAY, {}),
+        ("date=2026-06-02&resource=studio-north&event_type=session", {}),
+        (f"{DAY}&duration=120&tz=America/New_York&units=1", {}),
+        (f"{DAY}&duration=61", {}),
+        (f"{DAY}&tz=Mars/Olympus", {}),
+        (DAY.replace("06-02", "13-32"), {}),
+        (DAY.replace("north", "nowhere"), {}),
+        (DAY, {"Authorization": ""}),
+        (DAY, {"Authorization": "Bearer ts.demo.nobody.ffffffff.mac"}),
+        (DAY, {"Tidegate-Timeout-Ms": "1"}),
+        (DAY, {"Tidegate-Position": "nonsense"}),
+    ],
+)
+async def test_a_day_is_told_without_the_framework(query: str, headers: dict[str, str]) -> None:
+    """As it would have been with it, and so is what is wrong."""
+    async with open_gateway() as gate:
+        served, alone, counting = clients(gate)
+        said = {"Authorization": f"Bearer {await gate.session()}"} | headers
+        one, other = [
+            await client.get(f"/v1/demo/slots?{query}", headers={name: value for name, value in said.items() if value})
+            for client in (served, alone)
+        ]
+        assert counting.asked == 0
+        same(one, other)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "", "event_type=session", f"{DAY}&date=2026-06-02", f"{DAY}&nonsense=1", f"{DAY}&duration=060",
+        f"{DAY}&duration=0", f"{DAY}&units=-1", f"{DAY}&units=1000001", f"{DAY}&units=1.0", f"{DAY}&duration=",
+        DAY.replace("session", "Session"), DAY.replace("2026-06-02", "2026-6-2"), f"{DAY}&tz=Europe%2FBerlin",
+        f"{DAY}&tz=Etc/GMT+1", f"{DAY}&tz={'x' * 65}", DAY.replace("&", "&&"), f"{DAY}#", f"{DAY};units=2",
+    ],
+)  # fmt: skip
+async def test_a_day_in_another_spelling_is_the_frameworks(query: str) -> None:
+    """Which says what there is to say."""
+    async with open_gateway() as gate:
+        served, alone, counting = clients(gate)
+        said = {"Authorization": f"Bearer {await gate.session()}"}
+        one, other = [
+            await client.get("/v1/demo/slots?" + query.replace("#", "%23"), headers=said) for client in (served, alone)
+        ]
+        assert counting.asked == 1
+        same(one, other)
+
+
+async def test_whoever_holds_something_of_a_day_is_told_their_own() -> None:
+    """And nobody else is, however many ask for it meanwhile."""
+    async with open_gateway() as gate:
+        mine, other = await gate.session(), await gate.session()
+        held = await gate.post(HOLDS, WISH, as_=mine)
+        assert held.status_code == 201, told(held)
+        position = {"Tidegate-Position": held.headers["tidegate-position"]}
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(Prompt(Counting(gate), gate.front)), base_url="http://gate"
+        ) as client:
+
+            async def states(visitor: str) -> list[str]:
+                said = position | {"Authorization": f"Bearer {visitor}"}
+                answer = await client.get(f"/v1/demo/slots?{DAY}", headers=said)
+                return [one["state"] for one in answer.json() if one["start"].startswith(WISH["start"])]
+
+            assert [await states(other), await states(mine), await states(other)] == [["held"], ["free"], ["held"]]
+
+
 async def test_many_at_once_are_all_answered() -> None:
     """In groups; and whoever hangs up in between takes nobody along."""
     async with open_gateway() as gate:
