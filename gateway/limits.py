@@ -63,9 +63,9 @@ DOOR_FRESH_S: Final = 1.0
 SEATS_MAX: Final = 100_000
 SEAT_FRESH_S: Final = 1.0
 """So long at most is a pass that was taken back still taken where we are asked."""
-SLOTS_FRESH_S: Final = 0.1
+SLOTS_FRESH_S: Final = 0.2
 """An answer of the read models is given to everybody who asks the same within so long, unless they have seen later."""
-READY_FRESH_S: Final = 0.15
+READY_FRESH_S: Final = 0.05
 """And what the read models were not asked for is given to everybody who says nothing of themselves, for so long."""
 ANSWERS_KEPT_MAX: Final = 20_000
 

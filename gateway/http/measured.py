@@ -106,7 +106,8 @@ class _Exchange:
 
 
 def measured(app: App, metrics: Metrics, log: AccessLog | None = None, tracing: Tracing | None = None) -> App:
-    names = (f"{token_hex(5)}-{number:x}".encode() for number in count(1))
+    ours = token_hex(5)
+    names = (f"{ours}-{number:x}".encode() for number in count(1))
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
