@@ -32,6 +32,7 @@ from gateway.limits import (
     SEAT_FRESH_S,
     SEATS_MAX,
     SLOTS_FRESH_S,
+    SLOTS_RENEWED_S,
 )
 from gateway.places import Places
 from gateway.secret import Secret
@@ -67,7 +68,7 @@ class Edge:
         """What draws were made of, which never changes."""
         self.drawing: Final = asyncio.Lock()
         """Held by who reads one."""
-        self.days: Final[AtHand[Hashable, Everybodys]] = AtHand(ANSWERS_KEPT_MAX, SLOTS_FRESH_S)
+        self.days: Final[AtHand[Hashable, Everybodys]] = AtHand(ANSWERS_KEPT_MAX, SLOTS_FRESH_S, SLOTS_RENEWED_S)
         self.slots: Final[AtHand[Hashable, bytes]] = AtHand(ANSWERS_KEPT_MAX, SLOTS_FRESH_S)
         """What of days is not the same for everybody, and months."""
 

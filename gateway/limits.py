@@ -63,11 +63,15 @@ DOOR_FRESH_S: Final = 1.0
 SEATS_MAX: Final = 100_000
 SEAT_FRESH_S: Final = 1.0
 """So long at most is a pass that was taken back still taken where we are asked."""
-SLOTS_FRESH_S: Final = 0.2
+SLOTS_FRESH_S: Final = 0.24
 """An answer of the read models is given to everybody who asks the same within so long, unless they have seen later."""
-READY_FRESH_S: Final = 0.05
+SLOTS_RENEWED_S: Final = 0.16
+"""From then on whoever asks has the next one asked for, and is given this one."""
+READY_FRESH_S: Final = 0.01
 """And what the read models were not asked for is given to everybody who says nothing of themselves, for so long."""
 ANSWERS_KEPT_MAX: Final = 20_000
+INSTANTS_SPELLED_MAX: Final = 16_384
+"""By the clocks of a zone."""
 
 SESSION_LIFE_S: Final = 30 * 86_400
 TOKEN_CHARACTERS_MAX: Final = 8_192

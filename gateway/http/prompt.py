@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -33,6 +34,8 @@ from gateway.writing import JSON, TOLD_ONCE, Header, write, write_problem
 
 _CREATED: Final = 201
 _OK: Final = 200
+DAYS_READ_MAX: Final = 4_096
+"""Queries of days that are not read again."""
 _TYPE: Final = (b"content-type", b"application/json")
 _UNUSUAL: Final = b"origin"
 """A page of another site may have to be told that it may read the answer."""
@@ -89,8 +92,9 @@ class _DayAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     units: _Number = "1"
 
 
-def _day_asked(scope: Scope) -> _DayAsked | None:
-    query = scope["query_string"].decode("latin-1")
+@lru_cache(DAYS_READ_MAX)
+def _day_asked(query_string: bytes) -> _DayAsked | None:
+    query = query_string.decode("latin-1")
     if _PLAIN.fullmatch(query) is None:
         return None
     pairs = [pair.split("=") for pair in query.split("&")]
@@ -134,7 +138,7 @@ class Prompt:
                 await self._do(found, scope, receive, send)
                 return
             if method == "GET" and (org := _day_of(scope)) and _is_usual(scope):
-                asked = _day_asked(scope)
+                asked = _day_asked(scope["query_string"])
                 if asked is not None:
                     await self._look(org, asked, scope, send)
                     return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -10,6 +11,7 @@ from events.calendar.moments import local_iso
 from events.calendar.zones import zone
 from gateway.calls import Call
 from gateway.edge import Everybodys
+from gateway.limits import INSTANTS_SPELLED_MAX
 from gateway.operations.wishes import way_of
 from projections.questions import DaySlots, EverybodysDay, EverybodysDayAnswer, Month, Slot, State
 
@@ -25,7 +27,9 @@ class SlotShown(msgspec.Struct, frozen=True):
     units: int
 
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER: Final = msgspec.json.Encoder()
+_local: Final = lru_cache(INSTANTS_SPELLED_MAX)(local_iso)
+"""The days of many resources begin at the same instants."""
 
 
 async def day(
@@ -66,7 +70,7 @@ async def day(
 
 def _shown(slots: tuple[Slot, ...], clocks: str) -> bytes:
     return _ENCODER.encode(
-        [SlotShown(local_iso(one.start, clocks), local_iso(one.end, clocks), one.state, one.units) for one in slots]
+        [SlotShown(_local(one.start, clocks), _local(one.end, clocks), one.state, one.units) for one in slots]
     )
 
 

@@ -60,6 +60,43 @@ async def test_an_answer_at_hand_is_given_to_whoever_has_hardly_any_time() -> No
         assert ask.asked == 1
 
 
+async def test_what_is_asked_for_all_the_time_is_waited_for_once() -> None:
+    """The next answer is there before the one at hand is too old, and is never older than that one."""
+    async with open_gateway(demo=False) as gate:
+        kept: AtHand[str, int] = AtHand(10, KEPT_S, renewed_s=KEPT_S / 4)
+        loop, takes_s = asyncio.get_running_loop(), KEPT_S / 3
+        asked_at: list[float] = []
+        seen: list[int] = []
+
+        async def ask(everybodys: Call) -> tuple[int, int]:
+            asked_at.append(loop.time())
+            seen.append(everybodys.at_least)
+            await asyncio.sleep(takes_s)
+            return len(asked_at), len(asked_at)
+
+        began, waited = loop.time(), []
+        while loop.time() < began + 5:
+            before = loop.time()
+            answer, _ = await call(gate, 5_000).shared(kept, "key", ask)
+            waited.append(loop.time() - before)
+            assert loop.time() <= asked_at[answer - 1] + KEPT_S
+            await asyncio.sleep(0.05)
+        assert waited[0] == pytest.approx(takes_s)
+        assert max(waited[1:]) == 0
+        assert seen == [0, *range(1, len(seen))]
+        assert 5 <= len(asked_at) <= 5 / takes_s + 1
+
+
+async def test_what_nobody_asks_for_any_more_is_not_renewed() -> None:
+    """It is for whoever asks again, not for its own sake."""
+    async with open_gateway(demo=False) as gate:
+        kept: AtHand[str, str] = AtHand(10, KEPT_S, renewed_s=KEPT_S / 2)
+        ask = Slow()
+        await call(gate, 5_000).shared(kept, "key", ask)
+        await asyncio.sleep(10 * KEPT_S)
+        assert ask.asked == 1
+
+
 async def test_whoever_says_they_have_seen_the_future_makes_nobody_else_wait_for_it() -> None:
     """A position can be made up. Holds, and joins, of others go on."""
     async with open_gateway() as gate:
