@@ -96,7 +96,7 @@ class Live:
         """How far somebody has told of it, whether or not we heard what leads there."""
         self._moved = asyncio.Event()
         self._unheard: list[Step] = []
-        """What came while nothing was known."""
+        """What came while nothing was known, or goes on from what is only just being looked at."""
         self._going_out: list[Step] = []
         self.idle_since = asyncio.get_running_loop().time()
 
@@ -224,7 +224,8 @@ class Live:
                 one.follower.fails(self, one.id, problem)
         finally:
             self._asking = None
-            self._unheard.clear()
+            if not self._looking:
+                self._unheard.clear()
             self._not_known.clear()
             self.idle_since = asyncio.get_running_loop().time()
 
@@ -319,6 +320,9 @@ class Live:
         self.position = self.base = at
         self._snapshot = state
         self._moved.set()
+        self._hear_again()
+
+    def _hear_again(self) -> None:
         unheard, self._unheard = self._unheard, []
         for step in unheard:
             self.hear(step)
@@ -342,6 +346,8 @@ class Live:
         if step.after <= self.position:
             return
         if step.before != self.position and not (self.topic.gathered and step.before < self.position):
+            self._unheard.append(step)
+            del self._unheard[:-STEPS_KEPT_MAX]
             self.doubt(step.after)
             return
         self.position = step.after
@@ -361,7 +367,7 @@ class Live:
         """What was heard may not be all; somebody has told of what came until there."""
         if self.position < 0:
             return
-        self._doubts += 1
+        self._doubts += told_of < 0
         self._told_of = max(self._told_of, told_of)
         if self._looking:
             return
@@ -372,20 +378,21 @@ class Live:
         self._hub.start_task(self._look_again())
 
     async def _look_again(self) -> None:
-        """Go on with what was missed, if that can still be had; else everybody begins anew. Until nobody has come to
-        doubt it since it was looked at."""
+        """Go on with what was missed, if that can still be had; else everybody begins anew; and then with what came
+        meanwhile. Until nobody has come to doubt it since it was looked at, and all that was told of is here."""
         try:
             async with asyncio.timeout(_LOOK_WITHIN_S), self._hub.looks:
                 while True:
                     for step in await self._hub.since(self.org, self.topic, self.position) or ():
                         self.hear(step)
+                    self._hear_again()
                     doubts = self._doubts
                     at_least = max(self.position, self._told_of)
                     at, state = await self._hub.shown(self.org, self.topic, at_least)
-                    if doubts == self._doubts:
+                    if at > self.position:
+                        self._start_over("missed", at, state)
+                    if doubts == self._doubts and self._told_of <= max(self.position, at_least):
                         break
-            if at > self.position:
-                self._start_over("missed", at, state)
         except Exception as error:  # noqa: BLE001  # nobody is left with what may not be all
             late = Problem("not_answered", "the read models do not answer in time", "busy")
             problem = late if isinstance(error, TimeoutError) else problem_from(error)
@@ -396,6 +403,7 @@ class Live:
                 follower.fails(self, b"null", problem)
         finally:
             self._looking = False
+            self._unheard.clear()
 
     def _forget(self) -> None:
         """Nothing is known of it any more; what was kept leads to nothing that will be known later."""
@@ -403,6 +411,7 @@ class Live:
         self._snapshot = b""
         self._kept.clear()
         self._going_out.clear()
+        self._unheard.clear()
 
     def go_out(self) -> None:
         """Tell everybody what has come since they were told last."""

@@ -382,6 +382,42 @@ async def test_what_was_lost_while_it_was_looked_at_is_looked_at_too(monkeypatch
         assert watcher.problems == []
 
 
+@pytest.mark.parametrize("missed_are_known", [True, False])
+async def test_a_topic_that_is_told_of_all_the_time_comes_out_of_doubt(
+    monkeypatch: pytest.MonkeyPatch, missed_are_known: bool
+) -> None:
+    """However long it takes to look at it: what comes meanwhile goes on from there."""
+    async with followed() as (model, hub, live):
+        watcher = Watcher()
+        live.follow(watcher, b"1", None)
+        await quiet()
+        asked: list[int] = []
+        shown, since = hub.shown, hub.since
+
+        async def slowly_shown(org: str, topic: Topic, at_least: int) -> tuple[int, bytes]:
+            asked.append(at_least)
+            await asyncio.sleep(0.02)
+            answer = await shown(org, topic, at_least)
+            await asyncio.sleep(0.02)
+            return answer
+
+        async def slowly_since(org: str, topic: Topic, at: int) -> list[Step] | None:
+            answer = await since(org, topic, at)
+            await asyncio.sleep(0.02)
+            return answer if missed_are_known else None
+
+        monkeypatch.setattr(hub, "shown", slowly_shown)
+        monkeypatch.setattr(hub, "since", slowly_since)
+        for number in range(200):
+            await model.change(lost=number in (20, 21, 22))
+            await asyncio.sleep(0.01)
+        await quiet()
+        assert len(asked) <= 3
+        assert watcher.problems == []
+        assert watcher.begun == (["snapshot"] if missed_are_known else ["snapshot", "reset: missed"])
+        assert watcher.state == model.state
+
+
 async def test_what_somebody_has_told_of_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read models that have not come there say nothing of it yet, and another that has told it already."""
     async with followed() as (model, hub, live):
