@@ -17,10 +17,10 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Final
 
+from events.calendar.quantum import DAY_MS
 from events.clock import Instant
 from projections.limits import MAILBOX_TICKETS_MAX, MAILBOXES_COUNTED_MAX
 
-_DAY_MS: Final = 86_400_000
 _HASH_BYTES: Final = 8
 
 
@@ -34,8 +34,8 @@ class Mailboxes:
 
     def admits(self, email: str, at: Instant) -> bool:
         """Whether to write there about a ticket that was just made, which is counted."""
-        if at // _DAY_MS > self.day or len(self.named) >= MAILBOXES_COUNTED_MAX:
-            self.day = max(at // _DAY_MS, self.day)
+        if at // DAY_MS > self.day or len(self.named) >= MAILBOXES_COUNTED_MAX:
+            self.day = max(at // DAY_MS, self.day)
             self.named.clear()
         mailbox = _hashed(email)
         before = self.named.get(mailbox, 0)

@@ -10,13 +10,14 @@ What is told, and how it stays small, is in `room_topics`; who is where, in `pla
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from events import line, room
+from events.calendar.quantum import DAY_MS
 from events.clock import Instant
 from events.codec import numbers_of
 from events.commit import Commit
@@ -375,11 +376,14 @@ class Rooms:
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[str, Room]] = {}
+        self._today = 0
+        """The UTC day of the last commit, whosever it was."""
 
     def of(self, org: str) -> dict[str, Room]:
         return self._rooms.get(org, {})
 
     def take(self, recorded: Recorded, commit: Commit[Any], *, tell: bool) -> list[Change]:
+        self._advance(commit.at // DAY_MS)
         org, kind, *parts = recorded.actor.split(".")
         if (kind, len(parts)) not in {("line", 2), ("room", 1)}:
             return []
@@ -391,6 +395,14 @@ class Rooms:
         else:
             taking.take_room(facts)
         return taking.changes()
+
+    def _advance(self, day: int) -> None:
+        if day <= self._today:
+            return
+        self._today = day
+        for one in chain.from_iterable(found.values() for found in self._rooms.values()):
+            if one.mailboxes.day < day:
+                one.mailboxes = Mailboxes()
 
     def save(self) -> bytes:
         rooms = ((org, id, one) for org, found in sorted(self._rooms.items()) for id, one in sorted(found.items()))

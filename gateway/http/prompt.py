@@ -94,7 +94,7 @@ class _DayAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @lru_cache(DAYS_READ_MAX)
 def _day_asked(query_string: bytes) -> _DayAsked | None:
-    query = query_string.decode("latin-1")
+    query = query_string.decode("latin-1").replace("%2F", "/")  # as browsers write a zone
     if _PLAIN.fullmatch(query) is None:
         return None
     pairs = [pair.split("=") for pair in query.split("&")]

@@ -19,6 +19,7 @@ from gateway.streams import frames
 from gateway.streams.frames import text_frame
 from gateway.streams.limits import (
     CALLS_PER_SOCKET_MAX,
+    MARKS_PER_SOCKET_MAX,
     MESSAGES_BURST,
     MESSAGES_PER_S,
     STALLED_S,
@@ -249,6 +250,11 @@ class Client:
     def needs_room_for(self, topics: Sequence[Topic]) -> None:
         if len(self.topics) + sum(topic.name not in self.topics for topic in topics) > TOPICS_PER_SOCKET_MAX:
             raise Problem("too_many_topics", "a socket follows no more topics than that: unsubscribe some")
+
+    def needs_room_for_mark(self) -> None:
+        if len(self.marks) >= MARKS_PER_SOCKET_MAX:
+            detail = f"a socket waits for at most {MARKS_PER_SOCKET_MAX} positions at a time"
+            raise Problem("too_many_requests", detail, "busy")
 
     def wants_no_more(self, name: str) -> None:
         """What is under way is not to begin it."""

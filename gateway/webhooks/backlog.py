@@ -222,7 +222,7 @@ class Backlog:
     def report(self, courier: str) -> Report | None:
         """What has come of it since the last report that was `taken`; None when that is nothing."""
         tried = (one for one in self._open.values() if one.told is not None and one.told != one.late)
-        through, within = ({}, {}) if len(self._unnamed) > LATE_PER_REPORT_MAX else (self._through, self._within)
+        through, within = (self._through, self._within) if self._names_all else ({}, {})
         report = Report(
             courier,
             {source: at for source, at in through.items() if at > self._through_told.get(source, 0)},
@@ -235,6 +235,12 @@ class Backlog:
             {source: at for source, at in within.items() if self._is_news(source, at)},
         )
         return None if report == Report(courier) else report
+
+    @property
+    def _names_all(self) -> bool:
+        """Whether a report has room for all that whoever goes on could not know otherwise: what was given up is not
+        late any more, and behind `through` nobody looks for it."""
+        return len(self._unnamed) <= LATE_PER_REPORT_MAX and len(self._dead) <= DEAD_PER_REPORT_MAX
 
     def _is_news(self, source: str, within: Place) -> bool:
         """Whether the log does not say so yet, nor that the commit was read to its end."""

@@ -103,9 +103,9 @@ class Delivery:
 
     async def run(self, until: asyncio.Event) -> None:
         """Deliver until told to stop, whenever no other courier does. Raises a `LogHalted` when the log is another."""
-        mend_after_ms = limits.MEND_AFTER_MS
+        loop, mend_after_ms = asyncio.get_running_loop(), limits.MEND_AFTER_MS
         while not until.is_set():
-            pause_ms = limits.ASK_AGAIN_MS
+            pause_ms, began = limits.ASK_AGAIN_MS, loop.time()
             try:
                 attended = await self._attend(all_of_it=True)
                 if isinstance(attended, Attended):
@@ -118,9 +118,9 @@ class Delivery:
             except Exception:  # whatever it is, the other endpoints go on; and nothing is skipped, or it would be lost
                 log.exception("delivery_failed", endpoint=self._actor)
                 self._desk.counts.broken += 1
+                if (loop.time() - began) * 1_000 > mend_after_ms:  # it had gone well meanwhile
+                    mend_after_ms = limits.MEND_AFTER_MS
                 pause_ms, mend_after_ms = mend_after_ms, min(2 * mend_after_ms, limits.MEND_AFTER_MAX_MS)
-            else:
-                mend_after_ms = limits.MEND_AFTER_MS
             await either(until, pause_ms)
 
     async def _deliver(self, attended: Attended, until: asyncio.Event) -> None:

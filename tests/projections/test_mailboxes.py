@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from events.catalog import Resource
 from events.line import Joined, Left
 from events.room import RoomSettings
 from projections import mailboxes
 from projections.limits import MAILBOX_TICKETS_MAX
 from projections.mailboxes import Mailboxes
 from projections.questions import TurnOf
+from projections.rooms import Rooms
 from tests.projections.launch import ROOM, Launch, opened
 from tests.projections.story import NOW, ORG
 
@@ -118,6 +120,21 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     room.launch.enter("closed")
     room.launch.line(0, Joined(room.count, "5" * 32, 1, email=ANN))
     assert not room.launch.room.mailboxes.named and not room.launch.room.addresses
+
+
+def test_nothing_is_kept_of_another_day() -> None:
+    """Also where nobody comes any more: the log goes on elsewhere."""
+    room = Addressed()
+    assert room.join(ANN)
+    room.leave()
+    story = room.launch.story
+    story.now += DAY_S * 1_000
+    story.open(Resource("studio", "Studio", "UTC"))
+    assert not room.launch.room.mailboxes.named
+    saved = story.models.rooms.save()
+    behind = Rooms()
+    behind.load(saved)
+    assert behind.save() == saved
 
 
 def test_rooms_count_by_themselves() -> None:

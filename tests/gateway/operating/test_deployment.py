@@ -14,6 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # ships none
 
 from gateway.measuring.metrics import names_in
+from gateway.webhooks.limits import MEND_AFTER_MAX_MS
 from tests.gateway.operating.attended import attended
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -70,6 +71,13 @@ async def test_every_label_that_is_asked_for_is_there() -> None:
     ]
     assert asked
     assert [(name, label) for name, label in asked if label not in known[name]] == []
+
+
+def test_a_bug_that_lasts_is_told_of_all_the_time() -> None:
+    """It is come upon less and less often. The alert looks back far enough to have seen it often enough, still."""
+    (expr,) = (rule["expr"] for rule in rules() if rule["alert"] == "TidegateWebhookBroken")
+    minutes, often = re.search(r"\[(\d+)m\].* > (\d+)$", expr).groups()  # type: ignore[union-attr]  # or it fails
+    assert int(minutes) * 60 >= (int(often) + 2) * MEND_AFTER_MAX_MS / 1_000
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])

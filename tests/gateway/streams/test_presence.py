@@ -70,7 +70,7 @@ async def test_whoever_is_told_that_their_ticket_cannot_be_followed_any_more_is_
 class BusyLines:
     """Lines that answer with a problem for as long as they have one."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, problem: Problem | None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, problem: Exception | None) -> None:
         self.problem = problem
         self.asked = 0
         hear = Call.hear
@@ -85,9 +85,9 @@ class BusyLines:
         monkeypatch.setattr(Call, "hear", answer)
 
 
-@pytest.mark.parametrize("problem", [Problem("busy", "the mailbox is full", "busy"), LATE])
+@pytest.mark.parametrize("problem", [Problem("busy", "the mailbox is full", "busy"), LATE, RuntimeError("a bug")])
 async def test_whoever_follows_their_ticket_while_its_line_is_busy_is_there_when_it_is_not(
-    monkeypatch: pytest.MonkeyPatch, problem: Problem
+    monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
     """In a rush lines are busy. Nobody loses their place by that, or has to ask again."""
     async with open_gateway() as gate:

@@ -236,6 +236,24 @@ def test_a_body_is_kept_for_the_next_attempt_while_they_are_few() -> None:
     assert one.body is not None
 
 
+def test_what_was_given_up_is_not_passed_before_it_is_told() -> None:
+    """It is late no more, so whoever goes on would never hear of it: the log is read on from before it until then."""
+    backlog, state = Backlog(START), evolve(Delivery("shop"), DeliveryBegan(10, 10), 0)
+    for number in range(2 * DEAD_PER_REPORT_MAX + 1):
+        backlog.take("day", happening(11, f"e{number}", number))
+        one = backlog.next(0)
+        assert one is not None
+        backlog.give_up(one, 1, "refused_for_good")
+    backlog.read("day", 11)
+    for passed in (10, 10, 11):
+        report = backlog.report("one")
+        assert report is not None
+        state = evolve(state, reported(report), 1)
+        backlog.taken(report)
+        assert state.through["day"] == passed
+    assert len(state.dead) == 2 * DEAD_PER_REPORT_MAX + 1
+
+
 def test_the_longest_report_is_a_command() -> None:
     """With every list as long as it may be, and every name and number in it."""
     at, id = 1_796_644_800_000, "x" * ID_CHARACTERS_MAX
@@ -269,6 +287,7 @@ def test_whoever_goes_on_after_a_crash_misses_nothing(seed: int) -> None:
     ]
     state = evolve(Delivery("shop"), DeliveryBegan(10, 10), 0)
     delivered: list[str] = []
+    given_up: set[str] = set()
     told: set[str] = set()
     by_id = {one.id: one for _, found in log for one in found}
     for _ in range(3):  # couriers, each of which is killed
@@ -282,7 +301,7 @@ def test_whoever_goes_on_after_a_crash_misses_nothing(seed: int) -> None:
         under_way: list[Open] = []
         by_this_one: set[str] = set()
         for now in range(random.randrange(60)):
-            match random.randrange(5):
+            match random.randrange(6):
                 case 0 if unread:
                     following = unread.pop(0)
                     if isinstance(following, int):
@@ -302,7 +321,12 @@ def test_whoever_goes_on_after_a_crash_misses_nothing(seed: int) -> None:
                     one = under_way.pop(random.randrange(len(under_way)))
                     backlog.tried(one, attempt(one.id, status=500), delivered=False)
                     backlog.again_at(one, now + random.randrange(1, 9))
-                case 4 if (report := backlog.report("one")) is not None:
+                case 4 if under_way and random.random() < 0.5:
+                    one = under_way.pop(random.randrange(len(under_way)))
+                    backlog.tried(one, attempt(one.id, status=500), delivered=False)
+                    backlog.give_up(one, now, "refused_for_good")
+                    given_up.add(one.id)
+                case 5 if (report := backlog.report("one")) is not None:
                     state = evolve(state, reported(report), now)
                     told |= by_this_one
                     backlog.taken(report)
@@ -315,8 +339,10 @@ def test_whoever_goes_on_after_a_crash_misses_nothing(seed: int) -> None:
         if not behind.has_read("day", one)
     }
     still_to_come = set(state.late) | unread_ids
-    assert {one.id for _, found in log for one in found} <= set(delivered) | still_to_come
+    assert given_up <= still_to_come | {one.id for one in state.dead.values()} | set(delivered)
+    assert {one.id for _, found in log for one in found} <= set(delivered) | given_up | still_to_come
     assert not still_to_come & told
     for entity in "abcd":
-        mine = [by_id[id].order for id in dict.fromkeys(delivered) if by_id[id].entity == entity]
+        kept_up = [id for id in dict.fromkeys(delivered) if id not in given_up]  # the others may be tried once more
+        mine = [by_id[id].order for id in kept_up if by_id[id].entity == entity]
         assert mine == sorted(mine)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from actors.webhooks.commands import ListEndpoints, SendTest
 from events.day import BookingConfirmed
-from gateway.webhooks import delivering, limits
-from gateway.webhooks.happenings import happenings
 from gateway.webhooks.sending import NotSent
 from tests.gateway.webhooks.office import booked, hurried, id_of, office
 from tests.gateway.webhooks.receiver import receiving
-from tests.support.waiting import until
 
 AT_ONCE = (20, 20)
 
@@ -67,31 +62,6 @@ async def test_what_fails_by_a_bug_of_ours_is_given_up_like_anything_else() -> N
         assert (dead["event"], dead["why"]) == ("booking.created", "our_fault")
         assert dead["attempts"] == shown["failed"] >= 2
         assert [one["why"] for one in shown["attempts"]] == ["our_fault"] * shown["failed"] + [""]
-
-
-async def test_what_cannot_be_read_by_a_bug_of_ours_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of it is skipped. Each time it is counted, and each next one comes later; once it is mended, everything
-    is told."""
-    began: list[float] = []
-    mended = False
-
-    def reads(*about: Any) -> Any:
-        if mended:
-            return happenings(*about)
-        began.append(asyncio.get_running_loop().time())
-        raise RuntimeError("a planted bug")
-
-    monkeypatch.setattr(delivering, "happenings", reads)
-    monkeypatch.setattr(limits, "MEND_AFTER_MS", 50)
-    async with office(Places()) as there:
-        await there.put("shop", "https://shop.example/")
-        await there.happens(booked("b-1"))
-        await there.courier()
-        await until(lambda: there.counts.broken == 4)
-        pauses = [after - before for before, after in pairwise(began)]
-        assert all(pause >= least for pause, least in zip(pauses, (0.05, 0.1, 0.2), strict=True))
-        mended = True
-        await there.shows(lambda shown: shown["delivered"] == 1)
 
 
 async def test_one_that_fails_holds_one_place() -> None:
