@@ -65,7 +65,7 @@ SEAT_FRESH_S: Final = 1.0
 """So long at most is a pass that was taken back still taken where we are asked."""
 SLOTS_FRESH_S: Final = 0.24
 """An answer of the read models is given to everybody who asks the same within so long, unless they have seen later."""
-SLOTS_RENEWED_S: Final = 0.16
+SLOTS_RENEWED_S: Final = 0.2
 """From then on whoever asks has the next one asked for, and is given this one."""
 READY_FRESH_S: Final = 0.01
 """And what the read models were not asked for is given to everybody who says nothing of themselves, for so long."""

@@ -54,7 +54,7 @@ class Ready:
             scope["type"] != "http"
             or scope["method"] != "GET"
             or len(scope["query_string"]) > QUERY_BYTES_MAX
-            or any(name in _PERSONAL for name, _ in scope["headers"])
+            or not _PERSONAL.isdisjoint([name for name, _ in scope["headers"]])
         ):
             await self._app(scope, receive, send)
             return

@@ -111,6 +111,8 @@ def bearer_of(authorization: str) -> str:
 
 
 def cookie_of(header: str, name: str) -> str:
+    if not header:
+        return ""
     for pair in header.split(";"):
         key, _, value = pair.strip().partition("=")
         if key == name:
