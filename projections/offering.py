@@ -61,7 +61,10 @@ class Folded(Protocol):
 class _Offers:
     """The starts in a span of time, and the line that they lie on."""
 
-    def __init__(self, models: Folded, catalog: Catalog, asked: DaySlots | Month, span: Span, now: Instant) -> None:
+    def __init__(
+        self, models: Folded, catalog: Catalog, asked: EverybodysDay | Month, span: Span, now: Instant
+    ) -> None:
+        session, email = (asked.session, asked.email) if isinstance(asked, DaySlots | Month) else ("", "")
         event_type, resource = _offered(catalog, asked.event_type, asked.resource, asked.minutes)
         self.event_type: Final = event_type
         wanted_units(asked.units)
@@ -72,12 +75,12 @@ class _Offers:
             takes = occupied(event_type, 0, asked.minutes)
             self.length: Final = (takes.end - takes.start) // SLOT_MS
             reach = Span(self.starts[0] + takes.start, self.starts[-1] + takes.end)
-            self.line: Final = Line(models.availability, catalog, asked.org, resource, reach, asked.session)
+            self.line: Final = Line(models.availability, catalog, asked.org, resource, reach, session)
             self.instants: Final = np.array(self.starts, np.int64)
             self.places: Final = self.line.places(self.instants + takes.start)
             self.granted: Final = np.ones(len(self.starts), np.bool_)
             """Not beyond a limit."""
-            booker = key_of(asked.email, asked.session)
+            booker = key_of(email, session)
             for spent in models.quotas.spent(asked.org, event_type, resource, booker, now):
                 self.granted[slice(*np.searchsorted(self.instants, (spent.start, spent.end)))] = False
 
@@ -87,23 +90,18 @@ def day_slots(models: Folded, catalog: Catalog, asked: DaySlots, now: Instant) -
 
 
 def everybodys_day(models: Folded, catalog: Catalog, asked: EverybodysDay, now: Instant) -> EverybodysDayAnswer:
-    day = DaySlots(
-        org=asked.org, event_type=asked.event_type, resource=asked.resource, date=asked.date, minutes=asked.minutes,
-        tz=asked.tz, units=asked.units,
-    )  # fmt: skip
-    offers = _of_day(models, catalog, day, now)
-    if offers.event_type.per_booker.limits:
-        return EverybodysDayAnswer(_slots(offers, day), None)
+    offers = _of_day(models, catalog, asked, now)
     apart = offers.line.holders if offers.starts else set()
-    return EverybodysDayAnswer(_slots(offers, day), tuple(sorted(apart)) if len(apart) <= APART_MAX else None)
+    anybody = offers.event_type.per_booker.limits or len(apart) > APART_MAX
+    return EverybodysDayAnswer(_slots(offers, asked), None if anybody else tuple(sorted(apart)))
 
 
-def _of_day(models: Folded, catalog: Catalog, asked: DaySlots, now: Instant) -> _Offers:
+def _of_day(models: Folded, catalog: Catalog, asked: EverybodysDay, now: Instant) -> _Offers:
     tz = asked.tz or active(catalog, asked.resource).time_zone
     return _Offers(models, catalog, asked, local_day_span(asked.date, tz), now)
 
 
-def _slots(offers: _Offers, asked: DaySlots) -> tuple[Slot, ...]:
+def _slots(offers: _Offers, asked: EverybodysDay) -> tuple[Slot, ...]:
     if not offers.starts:
         return ()
     line, places, length = offers.line, offers.places, offers.length

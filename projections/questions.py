@@ -54,9 +54,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     at_least: int = 0
 
 
-class DaySlots(Question, frozen=True):
-    """The starts that an event type offers on a local date, and what is left of each. Without `tz`, by the clocks of
-    the resource. With `email`, what the booker with this address has booked counts against their limits."""
+class EverybodysDay(Question, frozen=True):
+    """The starts that an event type offers on a local date, and what is left of each, as they are to everybody; and to
+    whom they are not, so that whoever answers many asks once. Without `tz`, by the clocks of the resource."""
 
     event_type: str
     resource: str
@@ -64,6 +64,12 @@ class DaySlots(Question, frozen=True):
     minutes: int
     tz: str = ""
     units: int = 1
+
+
+class DaySlots(EverybodysDay, frozen=True):
+    """The same as it is to one. With `email`, what the booker with this address has booked counts against their
+    limits."""
+
     session: str = ""
     email: str = ""
 
@@ -75,17 +81,6 @@ class Slot(msgspec.Struct, frozen=True):
     end: Instant
     state: State
     units: int
-
-
-class EverybodysDay(Question, frozen=True):
-    """The same as it is for everybody, and for whom it is not: so that whoever answers many asks once."""
-
-    event_type: str
-    resource: str
-    date: str
-    minutes: int
-    tz: str = ""
-    units: int = 1
 
 
 class EverybodysDayAnswer(msgspec.Struct, frozen=True):

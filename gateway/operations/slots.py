@@ -38,12 +38,8 @@ async def day(
     """The starts of a local date, in order, as JSON. Everybody who asks the same within a moment is given the same;
     only who holds something there, or has a limit of their own, is given what is theirs."""
 
-    async def wished(everybodys: Call) -> tuple[str, int]:
-        way = await way_of(everybodys, event_type, resource, duration)
-        return zone(tz or way.resource.time_zone), way.minutes
-
     async def ask_for_all(everybodys: Call) -> tuple[Everybodys, int]:
-        clocks, minutes = await wished(everybodys)
+        clocks, minutes = await _clocks_and_minutes(everybodys, event_type, resource, duration, tz)
         asked = EverybodysDay(
             org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks, units=units
         )
@@ -53,7 +49,7 @@ async def day(
         return Everybodys(_shown(answer.slots, clocks), apart), sequence
 
     async def ask(everybodys: Call) -> tuple[bytes, int]:
-        clocks, minutes = await wished(everybodys)
+        clocks, minutes = await _clocks_and_minutes(everybodys, event_type, resource, duration, tz)
         asked = DaySlots(
             org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks,
             units=units, session=session,
@@ -68,6 +64,14 @@ async def day(
     return (await call.shared(call.edge.slots, ("day", session, *key), ask, call.at_least))[0]
 
 
+async def _clocks_and_minutes(
+    call: Call, event_type: str, resource: str, duration: int | None, tz: str
+) -> tuple[str, int]:
+    """By whose clocks, and for how long."""
+    way = await way_of(call, event_type, resource, duration)
+    return zone(tz or way.resource.time_zone), way.minutes
+
+
 def _shown(slots: tuple[Slot, ...], clocks: str) -> bytes:
     return _ENCODER.encode(
         [SlotShown(_local(one.start, clocks), _local(one.end, clocks), one.state, one.units) for one in slots]
@@ -80,8 +84,7 @@ async def month(
     """Whether each date of a local month has a free start, as JSON."""
 
     async def ask(everybodys: Call) -> tuple[bytes, int]:
-        way = await way_of(everybodys, event_type, resource, duration)
-        clocks, minutes = zone(tz or way.resource.time_zone), way.minutes
+        clocks, minutes = await _clocks_and_minutes(everybodys, event_type, resource, duration, tz)
         asked = Month(
             org=call.org, event_type=event_type, resource=resource, month=month, minutes=minutes, tz=clocks,
             units=units, session=session,
