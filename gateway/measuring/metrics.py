@@ -39,42 +39,31 @@ class Metrics:
         self.problems: Final[Counter[str]] = Counter()
         self.streams: Final = StreamCounts()
         self.webhooks: Final = WebhookCounts()
-        self._latencies: Final = Histogram(
-            "tidegate_http_request_seconds",
+        self._requests: Final = _Latencies(
+            self._registry,
+            "http_request_seconds",
             "How long requests took, by the template of their route; of an event stream, until it began.",
-            ("route", "method", "code"),
-            registry=self._registry,
-            buckets=LATENCY_S,
+            "route",
+            "method",
+            "code",
         )
-        self._series: Final[dict[tuple[str, str, int], Any]] = {}
-        self._calls: Final = Histogram(
-            "tidegate_stream_call_seconds",
+        self._calls: Final = _Latencies(
+            self._registry,
+            "stream_call_seconds",
             "How long commands over sockets took, by what they were told: ok, or the code of a problem.",
-            ("command", "code"),
-            registry=self._registry,
-            buckets=LATENCY_S,
+            "command",
+            "code",
         )
-        self._calls_seen: Final[dict[tuple[str, str], Any]] = {}
         self.streams.called = self.called
         self.streams.problem = self.problem
         ProcessCollector(registry=self._registry)
 
     def took(self, route: str, method: str, status: int, seconds: float) -> None:
-        series = self._series.get((route, method, status))
-        if series is None:
-            if len(self._series) >= SERIES_MAX:
-                route = method = OTHER
-            series = self._series[route, method, status] = self._latencies.labels(route, method, str(status))
-        series.observe(seconds)
+        self._requests.observe(seconds, route, method, str(status))
 
     def called(self, command: str, code: str, seconds: float) -> None:
         """Which is one of ours, or `other`."""
-        series = self._calls_seen.get((command, code))
-        if series is None:
-            if len(self._calls_seen) >= SERIES_MAX:
-                command = code = OTHER
-            series = self._calls_seen[command, code] = self._calls.labels(command, code)
-        series.observe(seconds)
+        self._calls.observe(seconds, command, code)
 
     def problem(self, code: str) -> None:
         known = code in self.problems or len(self.problems) < PROBLEMS_MAX
@@ -94,6 +83,23 @@ class Metrics:
 
     def _of_parts(self) -> list[Metric]:
         return [family for part in self._parts for family in part.collect()]
+
+
+class _Latencies:
+    """A histogram of so many series; all beyond are one for each of their last labels, which is a code."""
+
+    def __init__(self, registry: CollectorRegistry, name: str, about: str, *labels: str) -> None:
+        self._histogram: Final = Histogram(f"tidegate_{name}", about, labels, registry=registry, buckets=LATENCY_S)
+        self._series: Final[dict[tuple[str, ...], Any]] = {}
+        """By their labels: to find one this way takes an eighth of the histogram's own time."""
+
+    def observe(self, seconds: float, *labels: str) -> None:
+        series = self._series.get(labels)
+        if series is None:
+            if len(self._series) >= SERIES_MAX:
+                labels = (*(OTHER for _ in labels[1:]), labels[-1])
+            series = self._series[labels] = self._histogram.labels(*labels)
+        series.observe(seconds)
 
 
 class _Gathered:
