@@ -21,6 +21,7 @@ class AtHand(Generic[K, V]):
     def __init__(self, most: int, fresh_s: float, renewed_s: float | None = None) -> None:
         self._most: Final = most
         self._fresh_s: Final = fresh_s
+        self.renews: Final = renewed_s is not None
         self._ages_s: Final = 0.0 if renewed_s is None else fresh_s - renewed_s
         """So long before it is too old an answer is old enough for the next one."""
         self._kept: Final[dict[K, tuple[float, int, V]]] = {}

@@ -158,7 +158,8 @@ class Call:
         own: whoever comes first lends the others neither their deadline nor what they have seen."""
         found = kept.fresh(key, at_least)
         if found is not None:
-            kept.renew(key, lambda seen: ask(Call(self.edge, self.caller, SHARED_WITHIN_MS, at_least=seen)))
+            if kept.renews:
+                kept.renew(key, lambda seen: ask(Call(self.edge, self.caller, SHARED_WITHIN_MS, at_least=seen)))
             return found
         everybodys = Call(self.edge, self.caller, SHARED_WITHIN_MS, at_least=at_least)
         try:
