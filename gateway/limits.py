@@ -70,6 +70,9 @@ SLOTS_RENEWED_S: Final = 0.2
 READY_FRESH_S: Final = 0.01
 """And what the read models were not asked for is given to everybody who says nothing of themselves, for so long."""
 ANSWERS_KEPT_MAX: Final = 20_000
+DAYS_READ_MAX: Final = 4_096
+"""Queries of days that are not read again, each of at most so many bytes; a longer one is the framework's."""
+DAY_QUERY_BYTES_MAX: Final = 320
 INSTANTS_SPELLED_MAX: Final = 16_384
 """By the clocks of a zone."""
 

@@ -24,7 +24,7 @@ from gateway.http.front import NEEDS, POSITION, Front
 from gateway.http.groups import Groups
 from gateway.http.rooms import ROOM_CHARACTERS_MAX
 from gateway.limiting.guard import App, Event, Receive, Scope, Send
-from gateway.limits import BODY_BYTES_MAX
+from gateway.limits import BODY_BYTES_MAX, DAY_QUERY_BYTES_MAX, DAYS_READ_MAX
 from gateway.operations import bookings as booking
 from gateway.operations import holds as holding
 from gateway.operations import slots, tickets
@@ -34,8 +34,6 @@ from gateway.writing import JSON, TOLD_ONCE, Header, write, write_problem
 
 _CREATED: Final = 201
 _OK: Final = 200
-DAYS_READ_MAX: Final = 4_096
-"""Queries of days that are not read again."""
 _TYPE: Final = (b"content-type", b"application/json")
 _UNUSUAL: Final = b"origin"
 """A page of another site may have to be told that it may read the answer."""
@@ -92,17 +90,32 @@ class _DayAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     units: _Number = "1"
 
 
+class _Day(NamedTuple):
+    """As `slots.day` takes it."""
+
+    event_type: str
+    resource: str
+    date: str
+    duration: int | None
+    tz: str
+    units: int
+
+
 @lru_cache(DAYS_READ_MAX)
-def _day_asked(query_string: bytes) -> _DayAsked | None:
+def _day_asked(query_string: bytes) -> _Day | None:
     query = query_string.decode("latin-1").replace("%2F", "/")  # as browsers write a zone
     if _PLAIN.fullmatch(query) is None:
         return None
     pairs = [pair.split("=") for pair in query.split("&")]
-    asked = dict(pairs)
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        return None
     try:
-        return msgspec.convert(asked, _DayAsked) if len(asked) == len(pairs) else None
+        asked = msgspec.convert(said, _DayAsked)
     except msgspec.ValidationError:
         return None
+    duration = int(asked.duration) if asked.duration else None
+    return _Day(asked.event_type, asked.resource, asked.date, duration, asked.tz, int(asked.units))
 
 
 def _day_of(scope: Scope) -> str:
@@ -134,11 +147,12 @@ class Prompt:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and b"%" not in scope["raw_path"]:
             method = scope["method"]
-            if method == "POST" and (found := _found(scope)) is not None and _is_usual(scope, typed=True):
+            if method == "POST" and (found := _found(scope)) is not None and _is_usual(scope) and _is_json(scope):
                 await self._do(found, scope, receive, send)
                 return
             if method == "GET" and (org := _day_of(scope)) and _is_usual(scope):
-                asked = _day_asked(scope["query_string"])
+                query = scope["query_string"]
+                asked = _day_asked(query) if len(query) <= DAY_QUERY_BYTES_MAX else None
                 if asked is not None:
                     await self._look(org, asked, scope, send)
                     return
@@ -164,13 +178,10 @@ class Prompt:
             headers.append((POSITION.encode(), call.position.encode()))
         await write(send, status, headers, msgspec.json.encode(answer))
 
-    async def _look(self, org: str, asked: _DayAsked, scope: Scope, send: Send) -> None:
-        duration = int(asked.duration) if asked.duration else None
+    async def _look(self, org: str, asked: _Day, scope: Scope, send: Send) -> None:
         try:
             call = await self._asked(scope, org, _DAY, bookings.day.opt[NEEDS], b"")
-            body = await slots.day(
-                call, asked.event_type, asked.resource, asked.date, duration, asked.tz, int(asked.units)
-            )
+            body = await slots.day(call, *asked)
         except Exception as error:  # noqa: BLE001  # as above
             await write_problem(send, problem_from(error))
             return
@@ -182,14 +193,12 @@ class Prompt:
         return await self._front.asked(scope, org, needs, body)
 
 
-def _is_usual(scope: Scope, *, typed: bool = False) -> bool:
-    """With no page behind it, and where a body has to be `typed`, with one of JSON."""
-    for header in scope["headers"]:
-        if header == _TYPE:
-            typed = False
-        elif header[0] == _UNUSUAL:
-            return False
-    return not typed
+def _is_usual(scope: Scope) -> bool:
+    return all(name != _UNUSUAL for name, _ in scope["headers"])
+
+
+def _is_json(scope: Scope) -> bool:
+    return _TYPE in scope["headers"]
 
 
 async def _pieces(receive: Receive) -> list[Event]:

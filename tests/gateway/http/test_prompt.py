@@ -9,7 +9,8 @@ import httpx
 import msgspec
 import pytest
 
-from gateway.http.prompt import Prompt
+from gateway.http.prompt import Prompt, _day_asked
+from gateway.limits import DAY_QUERY_BYTES_MAX, DAYS_READ_MAX
 from tests.support.gateway import Gate, in_virtual_time, open_gateway, told
 
 __all__ = ["in_virtual_time"]
@@ -182,6 +183,19 @@ async def test_a_day_in_another_spelling_is_the_frameworks(query: str) -> None:
         ]
         assert counting.asked == 1
         same(one, other)
+
+
+async def test_what_is_kept_of_queries_is_bounded() -> None:
+    """In number and in length: a long one is looked at by the framework alone."""
+    async with open_gateway() as gate:
+        served, _, counting = clients(gate)
+        kept = _day_asked.cache_info().currsize
+        longest = f"{DAY}&tz=".ljust(DAY_QUERY_BYTES_MAX, "x")
+        for query, more in ((longest, 1), (longest + "x", 1), (f"{DAY}&units=1&tz=UTC", 2)):
+            await served.get(f"/v1/demo/slots?{query}")
+            assert _day_asked.cache_info().currsize == kept + more, query
+        assert counting.asked == 2
+        assert _day_asked.cache_info().maxsize == DAYS_READ_MAX
 
 
 async def test_whoever_holds_something_of_a_day_is_told_their_own() -> None:
