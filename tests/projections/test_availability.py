@@ -26,8 +26,9 @@ from projections.availability import Availability, DayChanged, HoldsChanged, Uni
 from projections.folding import spelled
 from projections.limits import PAST_DAYS
 from projections.questions import Range, Shown, Unanswered
-from projections.topics import DayShown, HoldsShown, day_after, day_resized, holds_after
+from projections.topics import DayShown, HoldsShown
 from tests.projections.story import DATE, NOW, ORG, Story, slot, wished
+from tests.projections.subscriber import day_after, day_resized, holds_after
 
 DATES = ("2026-12-06", DATE, "2027-01-01")
 RESOURCES = ("room", "studio")

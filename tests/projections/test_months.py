@@ -17,8 +17,9 @@ from projections.folding import spelled
 from projections.limits import PAST_DAYS
 from projections.months import DayBusy, MonthChanged, MonthShown
 from projections.questions import Shown, ShownAnswer, Unanswered
-from projections.topics import DayShown, month_after, month_resized
+from projections.topics import DayShown
 from tests.projections.story import DATE, NOW, ORG, Story
+from tests.projections.subscriber import month_after, month_resized
 from tests.projections.test_availability import Naive, draw_fact, held, taken
 
 MONTH = "2026-12"

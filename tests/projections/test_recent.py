@@ -20,9 +20,10 @@ from projections.folding import Change, epoch_of, sequence_at
 from projections.publishing import Told
 from projections.questions import Shown, Since, SinceAnswer, Unanswered
 from projections.recent import Missed, Recent
-from projections.topics import DayShown, day_after
+from projections.topics import DayShown
 from tests.projections.launch import ROOM, opened
 from tests.projections.story import DATE, ORG, Story, slot
+from tests.projections.subscriber import day_after
 from tests.projections.test_answering import answered
 from tests.projections.test_availability import taken
 from tests.projections.test_publishing import listening, runner
