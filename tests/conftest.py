@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     loop: asyncio.Runner = pyfuncitem.funcargs["runner"]  # type: ignore[assignment]  # put there by the fixture
     loop.run(bounded())
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what the processes of its stacks have said."""
+    report = yield
+    if report.failed and "tests.support.stack" in sys.modules:
+        from tests.support.stack import Running  # noqa: PLC0415  # only where a test has one
+
+        report.sections += [(f"the stack in {one.folder}", one.what_it_said()) for one in Running.now]
+    return report
 
 
 @pytest.hookimpl

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any, Final
 
 import httpx
 
 from events.nats.server import free_port
-from tests.clients.stand import ENDS_WITHIN_S, GATEWAY, Stand
-from tests.support.stack import environment
+from tests.clients.stand import Gateway, Stand
 
 
 class Site:
@@ -18,25 +15,15 @@ class Site:
         self.stand: Final = stand
         self.port: Final = free_port()
         self.url: Final = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[str] | None = None
+        self._gateway: Gateway | None = None
 
     def start(self) -> None:
-        words = [sys.executable, "-m", "tidegate", "gateway", "--port", str(self.port), "--json", *GATEWAY]
-        self._process = subprocess.Popen(
-            words, cwd=self.stand.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True,
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline(), "it ended"
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
-            assert client.get(f"{self.url}/livez").is_success
+        self._gateway = Gateway(self.stand.folder, self.port)
 
     def kill(self) -> None:
         """At once, without a word."""
-        assert self._process is not None and self._process.stdout is not None
-        self._process.kill()
-        self._process.wait(ENDS_WITHIN_S)
-        self._process.stdout.close()
+        if self._gateway is not None:
+            self._gateway.kill()
 
     # What happens behind it, through the stack's own gateway
 

@@ -26,13 +26,18 @@ _BUFFER_BYTES: Final = 16 << 10
 
 
 class Gateway:
-    def __init__(self, folder: Path) -> None:
-        words = [sys.executable, "-m", "tidegate", "gateway", "--port", "0", "--json", *GATEWAY]
-        self.process: Final = subprocess.Popen(
-            words, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+    """In a process of its own, beside the stack of this folder. Its log is beside those of the stack."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        words = [sys.executable, "-m", "tidegate", "gateway", "--port", f"{port}", "--json", *GATEWAY]
+        with (folder / ".tidegate" / "logs" / "another-gateway.log").open("ab") as log:
+            self.process: Final = subprocess.Popen(
+                words, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout is not None
-        self.url: Final[str] = json.loads(self.process.stdout.readline())["url"]
+        told = self.process.stdout.readline()
+        assert told, f"it ended ({self.process.wait(ENDS_WITHIN_S)})"
+        self.url: Final[str] = json.loads(told)["url"]
         with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:  # its port is taken a moment before
             assert client.get(f"{self.url}/livez").is_success
 
@@ -40,6 +45,8 @@ class Gateway:
         """At once, without a word."""
         self.process.kill()
         self.process.wait(ENDS_WITHIN_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def ask_to_stop(self) -> None:
         """As an operator does; it says goodbye."""
@@ -62,8 +69,6 @@ class Stand:
             yield one
         finally:
             one.kill()
-            assert one.process.stdout is not None
-            one.process.stdout.close()
 
 
 class Wire:

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from events.nats.reach import Reach
 from tests.support.waiting import until
@@ -30,6 +30,8 @@ from tidegate.leftovers import end_leftovers
 READY_WITHIN_S: Final = 110
 """A fresh Ray that does not answer is asked again after half a minute, and may take another then."""
 ENDS_WITHIN_S: Final = 40
+TOLD_LINES_MAX: Final = 30
+"""Of each log, in the report of a test that failed."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ async def tidegate(folder: Path, *words: str, within_s: float = ENDS_WITHIN_S, *
 class Running:
     """`tidegate up --json` in a process of its own. Made by `launch`."""
 
+    now: ClassVar[set[Running]] = set()
+    """Those that have not been cleaned up."""
+
     def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
+        self.now.add(self)
         self.folder: Final = folder
         self.data_dir: Final = folder / ".tidegate"
         self.process: Final = process
@@ -109,6 +115,16 @@ class Running:
 
     async def ready(self) -> None:
         await self.until("ready")
+
+    def what_it_said(self) -> str:
+        """For whoever has to find out why a test failed."""
+        logs = {path.name: path.read_text(errors="replace") for path in sorted(self.data_dir.glob("logs/*.log"))}
+        told = "\n".join(str(event) for event in self.events)
+        said = {"up --json": told, "up, as errors": self.err} | logs
+        return "\n".join(
+            f"{name}:\n" + "\n".join(f"    {line}" for line in text.splitlines()[-TOLD_LINES_MAX:])
+            for name, text in said.items()
+        )
 
     @property
     def reach(self) -> Reach:
@@ -201,6 +217,7 @@ async def clean(stack: Running) -> None:
     await stack.ended()
     async for _ in end_leftovers(stack.data_dir):
         pass
+    stack.now.discard(stack)
 
 
 def kill(pid: int) -> None:
