@@ -15,7 +15,6 @@ from itertools import count
 from typing import Final
 from urllib.request import urlopen
 
-import asyncpg
 import orjson
 from rich.console import Console
 
@@ -156,10 +155,10 @@ async def best_of(
     return found[pool]
 
 
-async def book_there(postgres_port: int, pool: int, size: Size) -> Fired:
+async def book_there(postgres_port: int, pool: int, size: Size, *how: str) -> Fired:
     wanted = slots(size.warm + size.bookings)
     tokens = [usual_way.token_of(f"session-{number}") for number in range(SESSIONS)]
-    async with beside("bench.usual_way", str(pool), "--postgres", str(postgres_port)) as port:
+    async with beside("bench.usual_way", str(pool), "--postgres", str(postgres_port), *how) as port:
         asked = bookings(wanted, tokens, "/v1/bookings")
         await fire(port, asked[: size.warm])
         return await fire(port, asked[size.warm :])
@@ -226,12 +225,14 @@ async def _booked_there(
         return []
     what = "FastAPI, asyncpg, PostgreSQL's exclusion constraint: the same bookings"
     with postgres.server(folder) as port:
-        connection = await asyncpg.connect(host="127.0.0.1", port=port, user="peer", database="postgres")
-        await connection.execute(usual_way.SCHEMA)
-        await connection.close()
-        theirs = await best_of(pools, runs, lambda pool: book_there(port, pool, size), what, say)
+        await usual_way.set_up(port, RESOURCES)
+        theirs = await best_of(pools, runs, lambda pool: book_there(port, pool, size), f"{what} by the same rules", say)
+        lawless = await best_of(
+            pools, runs, lambda pool: book_there(port, pool, size, "--lawless"), f"{what}, by no rules at all", say
+        )
     ours.stands_beside(theirs, 1.5, "FastAPI and PostgreSQL")
-    return theirs.rows
+    lawless.rate.beside += f"; ours are {ours.rate.value / lawless.rate.value:.2f}× as many"
+    return [*theirs.rows, *lawless.rows]
 
 
 async def _joined_there(

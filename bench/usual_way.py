@@ -1,28 +1,33 @@
 """The same API written the usual way: FastAPI, with bookings in PostgreSQL and a waiting line in Redis.
 
-    python -m bench.usual_way PORT POOL --postgres PORT | --redis PORT
+    python -m bench.usual_way PORT POOL --postgres PORT [--lawless] | --redis PORT
 
 It is written as its libraries' documentation has it, for speed: one process of uvicorn with httptools and uvloop, an
 answer that has a model and so is written by pydantic in one step (FastAPI says that this is quicker than orjson, and
 has deprecated that), a pool of asyncpg that prepares its statements, one pipeline of Redis per join, no access log. A
 visitor is known by a signed token here too.
 
-It is asked for less than Tidegate is: nobody looks at opening hours, notice, horizons, quotas or holds, nothing is done
-once for an idempotency key, and nobody else hears of it.
+A booking is taken by the same rules: the event type, its durations, its grid, its notice and horizon, and the opening
+hours of the resource in its own time zone, all of which are rows that an operator changes, and so are read for each
+booking, by one query on primary keys. What a page cannot see in the answer is left out: nothing is done once for an
+idempotency key, no hold is looked at, and nobody else hears of it. A `lawless` one takes whatever it is asked for: the
+least that can be done, and a system that nobody could open to the public.
 """
 
 from __future__ import annotations
 
 import argparse
 import hmac
+import json
 import secrets
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import redis.asyncio
@@ -33,6 +38,27 @@ from pydantic import BaseModel
 SECRET: Final = b"of the usual way"
 SCHEMA: Final = """
 CREATE EXTENSION btree_gist;
+CREATE TABLE event_type (
+    slug text PRIMARY KEY,
+    durations int[] NOT NULL,
+    grid_minutes int NOT NULL,
+    notice_minutes int NOT NULL,
+    horizon_days int NOT NULL
+);
+CREATE TABLE schedule (
+    id text PRIMARY KEY,
+    weekly jsonb NOT NULL -- the opening hours of each weekday, in minutes
+);
+CREATE TABLE resource (
+    id text PRIMARY KEY,
+    time_zone text NOT NULL,
+    schedule text NOT NULL REFERENCES schedule
+);
+CREATE TABLE offered (
+    event_type text REFERENCES event_type,
+    resource text REFERENCES resource,
+    PRIMARY KEY (event_type, resource)
+);
 CREATE TABLE booking (
     id text PRIMARY KEY,
     event_type text NOT NULL,
@@ -45,6 +71,14 @@ CREATE TABLE booking (
     manage_hash bytea NOT NULL,
     EXCLUDE USING gist (resource WITH =, during WITH &&)
 );
+"""
+RULES: Final = """
+SELECT durations, grid_minutes, notice_minutes, horizon_days, time_zone, weekly
+FROM offered
+JOIN event_type ON event_type.slug = offered.event_type
+JOIN resource ON resource.id = offered.resource
+JOIN schedule ON schedule.id = resource.schedule
+WHERE offered.event_type = $1 AND offered.resource = $2
 """
 INSERT: Final = "INSERT INTO booking VALUES ($1, $2, $3, tstzrange($4, $5), 'confirmed', $6, $7, $8, $9)"
 
@@ -100,7 +134,38 @@ async def visitor(authorization: Annotated[str, Header()] = "") -> str:
 Visitor = Annotated[str, Depends(visitor)]
 
 
-def application(pool_size: int, postgres: int | None, line: int | None) -> FastAPI:
+async def set_up(postgres: int, resources: int) -> None:
+    """So many of them, open around the clock, for quarters of an hour."""
+    connection = await asyncpg.connect(host="127.0.0.1", port=postgres, user="peer", database="postgres")
+    await connection.execute(SCHEMA)
+    await connection.execute("INSERT INTO event_type VALUES ('quarter', '{15}', 15, 0, 1800)")
+    await connection.execute("INSERT INTO schedule VALUES ('always', $1)", json.dumps([[[0, 24 * 60]]] * 7))
+    rooms = "SELECT 'room-' || number, 'UTC', 'always' FROM generate_series(0, $1 - 1) AS number"
+    await connection.execute(f"INSERT INTO resource {rooms}", resources)
+    await connection.execute("INSERT INTO offered SELECT 'quarter', id FROM resource")
+    await connection.execute("ANALYZE")
+    await connection.close()
+
+
+def check(wanted: BookWanted, rules: asyncpg.Record | None) -> None:
+    """Whether it may be booked, if it is free."""
+    if rules is None:
+        raise HTTPException(404, "there is no such event type on that resource")
+    if wanted.duration not in rules["durations"]:
+        raise HTTPException(422, "not for so long")
+    ahead = wanted.start - datetime.now(UTC)
+    if not timedelta(minutes=rules["notice_minutes"]) <= ahead <= timedelta(days=rules["horizon_days"]):
+        raise HTTPException(422, "too soon, or too far ahead")
+    start = wanted.start.astimezone(ZoneInfo(rules["time_zone"]))
+    minute = start.hour * 60 + start.minute
+    if minute % rules["grid_minutes"] or start.second or start.microsecond:
+        raise HTTPException(422, "nothing begins then")
+    hours = json.loads(rules["weekly"])[start.weekday()]
+    if not any(opens <= minute and minute + wanted.duration <= closes for opens, closes in hours):
+        raise HTTPException(422, "it is closed then")
+
+
+def application(pool_size: int, postgres: int | None, line: int | None, *, lawless: bool) -> FastAPI:
     """With bookings when there is a PostgreSQL, and with a line when there is a Redis."""
 
     @asynccontextmanager
@@ -129,14 +194,17 @@ def application(pool_size: int, postgres: int | None, line: int | None) -> FastA
         end = wanted.start + timedelta(minutes=wanted.duration)
         hashed = sha256(token.encode()).digest()
         about = (id, wanted.event_type, wanted.resource, wanted.start, end, session)
-        while True:
-            try:
-                await app.state.pool.execute(INSERT, *about, wanted.booker.name, wanted.booker.email, hashed)
-            except asyncpg.ExclusionViolationError:
-                raise HTTPException(409, "taken") from None
-            except asyncpg.DeadlockDetectedError:
-                continue
-            return Booked(booking=id, status="confirmed", manage_token=token, start=wanted.start, end=end)
+        async with app.state.pool.acquire() as connection:
+            if not lawless:
+                check(wanted, await connection.fetchrow(RULES, wanted.event_type, wanted.resource))
+            while True:
+                try:
+                    await connection.execute(INSERT, *about, wanted.booker.name, wanted.booker.email, hashed)
+                except asyncpg.ExclusionViolationError:
+                    raise HTTPException(409, "taken") from None
+                except asyncpg.DeadlockDetectedError:
+                    continue
+                return Booked(booking=id, status="confirmed", manage_token=token, start=wanted.start, end=end)
 
     @app.post("/v1/rooms/{room}/tickets", status_code=201)
     async def join(room: str, wanted: JoinWanted, session: Visitor) -> Joined:
@@ -154,9 +222,10 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("pool", type=int)
     parser.add_argument("--postgres", type=int)
+    parser.add_argument("--lawless", action="store_true")
     parser.add_argument("--redis", type=int)
     asked = parser.parse_args()
-    app = application(asked.pool, asked.postgres, asked.redis)
+    app = application(asked.pool, asked.postgres, asked.redis, lawless=asked.lawless)
     uvicorn.run(
         app, host="127.0.0.1", port=asked.port, loop="uvloop", http="httptools", ws="none", workers=1,
         access_log=False, log_level="warning",

@@ -20,6 +20,7 @@ from actors.booking.asking import Parts
 from actors.decider import Command, Refusal
 from actors.runtime.memory import SEAL
 from actors.runtime.wire import Accepted
+from events.bus import Bus
 from events.errors import BusError, UnknownOutcome
 from gateway.at_hand import AtHand
 from gateway.edge import Edge
@@ -142,10 +143,19 @@ class Call:
 
     async def look_at(self, question: Question) -> tuple[Any, int]:
         """The same, and the sequence that it stands on."""
+        return await self._look(answering.ask_at, question)
+
+    async def look_unread(self, question: Question) -> tuple[bytes, int]:
+        """The same, with the answer as it came."""
+        return await self._look(answering.ask_unread, question)
+
+    async def _look(
+        self, ask: Callable[[Bus, Question, int], Awaitable[tuple[T, int]]], question: Question
+    ) -> tuple[T, int]:
         at_least = max(self.at_least, self.sequence, question.at_least)
         asked = msgspec.structs.replace(question, at_least=at_least) if at_least else question
         try:
-            return await answering.ask_at(self.edge.bus, asked, self.left_ms)
+            return await ask(self.edge.bus, asked, self.left_ms)
         except Unanswered as error:
             raise unanswered(error) from error
         except BusError as error:

@@ -73,6 +73,8 @@ ANSWERS_KEPT_MAX: Final = 20_000
 DAYS_READ_MAX: Final = 4_096
 """Queries of days that are not read again, each of at most so many bytes; a longer one is the framework's."""
 DAY_QUERY_BYTES_MAX: Final = 320
+DAYS_SPELLED_MAX: Final = 2_048
+"""Answers of the read models that are not spelled anew when they come again; a day of quarters takes 20 kB so."""
 INSTANTS_SPELLED_MAX: Final = 16_384
 """By the clocks of a zone."""
 

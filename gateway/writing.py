@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -12,10 +12,21 @@ from gateway.problems import Problem
 Header: TypeAlias = tuple[bytes, bytes]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+WHOLE: Final = "tidegate.answer"
+"""An answer in one message, status, headers and body: an extension of ASGI that our own port takes, and says so in
+`scope["extensions"]`. It is a tenth of what it costs to answer."""
 JSON: Final[Header] = (b"content-type", b"application/json")
 TOLD_ONCE: Final[Header] = (b"cache-control", b"no-store")
 """Beside something that opens: nobody on the way keeps it."""
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
+
+
+async def answer(scope: Mapping[str, Any], send: Send, status: int, headers: Iterable[Header], body: bytes) -> None:
+    """In one, where that is taken."""
+    if WHOLE in scope.get("extensions", ()):
+        await send({"type": WHOLE, "status": status, "headers": [*headers], "body": body})
+    else:
+        await write(send, status, headers, body)
 
 
 async def write(send: Send, status: int, headers: Iterable[Header], body: bytes) -> None:

@@ -122,9 +122,14 @@ async def ask(bus: Bus, question: Question, timeout_ms: int) -> Any:
 
 async def ask_at(bus: Bus, question: Question, timeout_ms: int) -> tuple[Any, int]:
     """The same, and the sequence that the answer stands on."""
-    kind = KIND_OF[type(question)]
-    message = await bus.request(PREFIX + kind, _ENCODER.encode(question), timeout_ms)
+    answer, sequence = await ask_unread(bus, question, timeout_ms)
+    return _ANSWERS[KIND_OF[type(question)]].decode(answer), sequence
+
+
+async def ask_unread(bus: Bus, question: Question, timeout_ms: int) -> tuple[bytes, int]:
+    """The same, with the answer as it came: JSON, for whoever may have read that very answer before."""
+    message = await bus.request(PREFIX + KIND_OF[type(question)], _ENCODER.encode(question), timeout_ms)
     reply = _REPLIES.decode(message.data)
     if reply.error is not None:
         raise Unanswered(reply.error.code, reply.error.detail, reply.error.fault)
-    return _ANSWERS[kind].decode(reply.answer), reply.sequence
+    return bytes(reply.answer), reply.sequence

@@ -44,6 +44,14 @@ UNLIMITED: Final = Rates()
 PEERS: Final = Addresses()
 _POSITION: Final = re.compile(r"([0-9a-f]{12}):(\d{1,15})", re.ASCII)
 _KEY: Final = b"idempotency-key"
+_READ: Final = {
+    name.encode(): name
+    for name in (
+        "authorization", "cookie", "host", "idempotency-key", "origin", "sec-fetch-site", "tidegate-pass", POSITION,
+        "tidegate-session", "tidegate-timeout-ms", "traceparent",
+    )
+}  # fmt: skip
+"""Of a request's headers, those that are looked at."""
 _DIGITS_MAX: Final = 9
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -89,7 +97,7 @@ class Front:
         what it may take."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
         method: str = scope["method"]
         within_ms = _within_ms(headers.get("tidegate-timeout-ms", ""))
         caller = await self.caller(method, org, headers, within_ms)

@@ -29,6 +29,7 @@ from actors.runtime.wire import is_trace
 from gateway.http.access_log import AccessLog
 from gateway.measuring.metrics import Metrics
 from gateway.measuring.tracing import Tracing, header_of
+from gateway.writing import WHOLE
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -72,7 +73,10 @@ class _Exchange:
         self.began = perf_counter()
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
+        if message["type"] == WHOLE:
+            self.status, self.bytes = message["status"], len(message["body"])
+            message["headers"].append((REQUEST_ID, self.id))
+        elif message["type"] == "http.response.body":
             body = message.get("body", b"")
             self.bytes += len(body)
             if self.is_problem:

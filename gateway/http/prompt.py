@@ -30,7 +30,7 @@ from gateway.operations import holds as holding
 from gateway.operations import slots, tickets
 from gateway.operations.wishes import Wanted
 from gateway.problems import problem_from
-from gateway.writing import JSON, TOLD_ONCE, Header, write, write_problem
+from gateway.writing import JSON, TOLD_ONCE, Header, answer, write_problem
 
 _CREATED: Final = 201
 _OK: Final = 200
@@ -169,14 +169,14 @@ class Prompt:
         await self._groups.begin()
         try:
             call = await self._asked(scope, org, route.template, route.needs, body)
-            answer, status = await route.done(call, room, wanted)
+            done, status = await route.done(call, room, wanted)
         except Exception as error:  # noqa: BLE001  # as the framework does: whoever asked is told, and our log of a bug
             await write_problem(send, problem_from(error))
             return
         headers = [JSON, *route.headers]
         if call.sequence:
             headers.append((POSITION.encode(), call.position.encode()))
-        await write(send, status, headers, msgspec.json.encode(answer))
+        await answer(scope, send, status, headers, msgspec.json.encode(done))
 
     async def _look(self, org: str, asked: _Day, scope: Scope, send: Send) -> None:
         try:
@@ -185,7 +185,7 @@ class Prompt:
         except Exception as error:  # noqa: BLE001  # as above
             await write_problem(send, problem_from(error))
             return
-        await write(send, _OK, [JSON], body)
+        await answer(scope, send, _OK, [JSON], body)
 
     async def _asked(self, scope: Scope, org: str, template: str, needs: Any, body: bytes) -> Call:
         scope["path_template"] = template
@@ -194,7 +194,7 @@ class Prompt:
 
 
 def _is_usual(scope: Scope) -> bool:
-    return all(name != _UNUSUAL for name, _ in scope["headers"])
+    return _UNUSUAL not in [name for name, _ in scope["headers"]]
 
 
 def _is_json(scope: Scope) -> bool:

@@ -19,6 +19,7 @@ import msgspec
 
 from gateway.limiting.guard import App, Event, Receive, Scope, Send
 from gateway.limits import ANSWERS_KEPT_MAX, READY_FRESH_S
+from gateway.writing import WHOLE, answer
 
 ROUTES: Final = frozenset({"/v1/{org}/slots", "/v1/{org}/months", "/v1/{org}/rooms", "/v1/{org}/rooms/{room}"})
 _PERSONAL: Final = frozenset(
@@ -64,8 +65,7 @@ class Ready:
             await self._app(scope, receive, _Keeping(self._kept, key, scope, send).send)
             return
         scope["path_template"] = kept.route
-        await send({"type": "http.response.start", "status": _OK, "headers": kept.headers})
-        await send({"type": "http.response.body", "body": kept.body})
+        await answer(scope, send, _OK, kept.headers, kept.body)
 
 
 class _Keeping:
@@ -84,9 +84,12 @@ class _Keeping:
         self._headers: Sequence[tuple[bytes, bytes]] = ()
 
     async def send(self, event: Event) -> None:
-        if event["type"] == "http.response.start":
+        if event["type"] in {"http.response.start", WHOLE}:
             self._keep = event["status"] == _OK and self._scope.get("path_template") in ROUTES
-            self._headers = list(event.get("headers", ()))
+            self._headers = [header for header in event.get("headers", ()) if header[0] != b"content-length"]
+        if event["type"] == WHOLE:
+            if self._keep:
+                self._store(event["body"])
         elif self._keep and event["type"] == "http.response.body":
             self._keep = False
             if not event.get("more_body", False):

@@ -11,7 +11,7 @@ from events.calendar.moments import local_iso
 from events.calendar.zones import zone
 from gateway.calls import Call
 from gateway.edge import Everybodys
-from gateway.limits import INSTANTS_SPELLED_MAX
+from gateway.limits import DAYS_SPELLED_MAX, INSTANTS_SPELLED_MAX
 from gateway.operations.wishes import way_of
 from projections.questions import DaySlots, EverybodysDay, EverybodysDayAnswer, Month, Slot, State
 
@@ -28,6 +28,7 @@ class SlotShown(msgspec.Struct, frozen=True):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
+_ANSWERS: Final = msgspec.json.Decoder(EverybodysDayAnswer)
 _local: Final = lru_cache(INSTANTS_SPELLED_MAX)(local_iso)
 """The days of many resources begin at the same instants."""
 
@@ -43,10 +44,8 @@ async def day(
         asked = EverybodysDay(
             org=call.org, event_type=event_type, resource=resource, date=date, minutes=minutes, tz=clocks, units=units
         )
-        answer: EverybodysDayAnswer
-        answer, sequence = await everybodys.look_at(asked)
-        apart = None if answer.apart is None else frozenset(answer.apart)
-        return Everybodys(_shown(answer.slots, clocks), apart), sequence
+        answer, sequence = await everybodys.look_unread(asked)
+        return _everybodys(answer, clocks), sequence
 
     async def ask(everybodys: Call) -> tuple[bytes, int]:
         clocks, minutes = await _clocks_and_minutes(everybodys, event_type, resource, duration, tz)
@@ -62,6 +61,13 @@ async def day(
     if found.is_for(session):
         return found.body
     return (await call.shared(call.edge.slots, ("day", session, *key), ask, call.at_least))[0]
+
+
+@lru_cache(DAYS_SPELLED_MAX)
+def _everybodys(answer: bytes, clocks: str) -> Everybodys:
+    """Days are asked for again and again, and most of them are what they were."""
+    read = _ANSWERS.decode(answer)
+    return Everybodys(_shown(read.slots, clocks), None if read.apart is None else frozenset(read.apart))
 
 
 async def _clocks_and_minutes(

@@ -22,7 +22,7 @@ import asyncio
 from typing import Any, ClassVar, Final
 
 from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.limiting.addresses import Addresses
 from gateway.limiting.crowd import Crowd, Place
@@ -30,6 +30,7 @@ from gateway.streams.handshake import TOO_LONG, TOO_SLOW, Refused, refusal
 from gateway.streams.limits import HEADERS_MAX, PIPELINED_MAX, TARGET_BYTES_MAX, RequestLimits
 from gateway.streams.socket import Socket, hang_up
 from gateway.streams.wheel import OFF, Wheel
+from gateway.writing import WHOLE
 
 DEFAULTS: Final = RequestLimits()
 ANYBODY: Final = Crowd(0, Addresses())
@@ -74,6 +75,35 @@ class Together:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+class Cycle(RequestResponseCycle):
+    """A request and its answer, which may come in one."""
+
+    async def send(self, message: Any) -> None:
+        if message["type"] != WHOLE:
+            await super().send(message)
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if self.response_started:
+            raise RuntimeError("this request has an answer already")
+        headers = (*self.default_headers, *message["headers"])
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        body: bytes = message["body"]
+        closing = b"" if self.keep_alive else b"connection: close\r\n"
+        said = b"".join((STATUS_LINE[message["status"]], *lines, b"content-length: %d\r\n" % len(body), closing))
+        if said.count(b"\n") != len(lines) + (2 if self.keep_alive else 3) or b"\r\n\r\n" in said:
+            raise RuntimeError("a header holds the end of a line")
+        self.response_started = True
+        self.transport.write(said + b"\r\n" + (body if self.scope["method"] != "HEAD" else b""))
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 class Requests(HttpToolsProtocol):
@@ -168,6 +198,7 @@ class Requests(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {WHOLE: {}}
         self._arriving, self._begun, self._in_head, self._arrived_bytes = True, True, True, -len(self._chunk)
 
     def on_headers_complete(self) -> None:
@@ -181,6 +212,7 @@ class Requests(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:  # of a request that becomes a socket there is none
             self.cycle.transport = self._together  # type: ignore[assignment]  # as much of one as it asks for
+            self.cycle.__class__ = Cycle
         self._in_head = False
 
     def _unfit(self) -> Refused | None:

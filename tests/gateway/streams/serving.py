@@ -22,6 +22,7 @@ from gateway.streams.front import ANYBODY, requests
 from gateway.streams.handshake import Refused, Request
 from gateway.streams.limits import RequestLimits, SocketLimits
 from gateway.streams.socket import Door, Socket, sockets
+from gateway.writing import answer
 
 WITHIN_S = 20
 LARGE_BYTES = 32 << 20
@@ -87,8 +88,8 @@ class Porter:
 async def app(
     scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
-    """Answers every request with how many bytes it had; `/slow` takes its time, `/early` doesn't look, and `/large` is
-    answered with a lot."""
+    """Answers every request with how many bytes it had; `/slow` takes its time, `/early` doesn't look, `/large` is
+    answered with a lot, and paths below `/whole` in one."""
     size, more = 0, scope["path"] != "/early"
     while more:
         message = await receive()
@@ -98,7 +99,13 @@ async def app(
         more = message["more_body"]
     if scope["path"] == "/slow":
         await asyncio.sleep(0.5)
-    body = b"%d" % size if scope["path"] != "/large" else bytes(LARGE_BYTES)
+    body = bytes(LARGE_BYTES) if scope["path"].endswith("/large") else b"%d" % size
+    if scope["path"].startswith("/whole"):
+        said = {b"bad": b"x\r\ny: z", b"twice": b"x"}.get(scope["query_string"], b"x")
+        await answer(scope, send, 200, [(b"said", said)], body)
+        if scope["query_string"] == b"twice":
+            await answer(scope, send, 200, [], body)
+        return
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -204,6 +204,46 @@ async def test_requests_that_are_sound(site: Site) -> None:
                 await raw.reader.readexactly(size)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        GET + GET,
+        GET[:-2] + b"Connection: close\r\n\r\n",
+        GET.replace(b"1.1", b"1.0"),
+        GET.replace(b"GET", b"HEAD") + GET,
+        POST % 3 + b"abc" + GET,
+        POST % 1 + b"x" + POST % 2 + b"yz",
+    ],
+)
+async def test_answers_in_one(site: Site, said: bytes) -> None:
+    """Are what they would be in two."""
+
+    async def told(path: bytes) -> bytes:
+        last = b"" if b"close" in said or b"1.0" in said else GET[:-2] + b"Connection: close\r\n\r\n"
+        async with site.raw((said + last).replace(b" / ", b" %b " % path)) as raw:
+            return b"\r\n".join(
+                line for line in (await raw.rest()).split(b"\r\n") if not line.startswith((b"date", b"said"))
+            )
+
+    assert await told(b"/whole") == await told(b"/")
+
+
+async def test_answers_in_one_that_cannot_be(site: Site) -> None:
+    """A header that ends its line is an error of ours, and nothing of it is said; so is a second answer."""
+    async with site.raw(GET.replace(b"/", b"/whole?bad", 1)) as raw:
+        said = await raw.rest()
+    assert said.startswith(b"HTTP/1.1 500 ") and b"y: z" not in said
+    async with site.raw(GET.replace(b"/", b"/whole?twice", 1)) as raw:
+        assert (await raw.rest()).count(b"HTTP/1.1 200") == 1
+
+
+async def test_readers_that_take_nothing_of_an_answer_in_one(site: Site) -> None:
+    """Are waited for as others are."""
+    async with site.raw(GET.replace(b"/", b"/whole/large", 1)):
+        await until(lambda: site.connections == 1)
+        await until(lambda: site.connections == 0)
+
+
 async def test_who_waits_for_an_answer_may_begin_the_next_request(site: Site) -> None:
     """A request whose turn has not come is not late because of the one before it."""
     async with site.raw(GET.replace(b" / ", b" /slow ") + GET[:-2]) as raw:
