@@ -12,11 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import httpx
+import msgspec
 from opentelemetry.trace import TracerProvider
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.edge import Edge
-from gateway.http.access_log import AccessLog
+from gateway.http.access_log import AccessLog, Line
 from gateway.http.app import application, beside
 from gateway.http.front import Front
 from gateway.http.measured import measured
@@ -72,8 +73,8 @@ async def attended(
     """With spans, if there is somebody who takes them."""
     lines: list[dict[str, Any]] = []
 
-    def take(event: str, /, **fields: Any) -> None:
-        lines.append({"event": event, **fields})
+    def take(line: Line) -> None:
+        lines.append(msgspec.json.decode(msgspec.json.encode(line)))
 
     async with AsyncExitStack() as stops:
         gate = await stops.enter_async_context(open_gateway(demo=demo))

@@ -8,17 +8,23 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from secrets import token_hex
 
+import msgspec
 import pytest
 import structlog
 
-from gateway.http.access_log import parameters, shortened
+from gateway.http.access_log import LOGGER, Line, parameters, shortened
 from gateway.http.measured import measured
 from gateway.measuring.metrics import Metrics
 from tests.gateway.operating.attended import STRANGER, attended
 from tidegate import logs
 from tidegate.config import LogSettings
+
+SAID = Line(
+    datetime(2026, 6, 1, tzinfo=UTC), "info", "request", LOGGER, "GET", "/v1/{org}/slots", 200, 1.25, 17, "abc-1"
+)
 
 
 @pytest.fixture
@@ -101,8 +107,8 @@ async def test_nothing_that_opens_a_door_or_names_a_person_is_ever_logged(stderr
 
 def test_of_a_query_only_names_are_told_that_can_be_ours() -> None:
     """What stands where a name should be may be an address."""
-    assert parameters(b"date=2026-12-07&resource=studio&words=ann%40example.org") == ["date", "resource", "words"]
-    assert parameters(b"ann@example.org&ann%40example.org=1&Email=x&a-b=1&=x&date") == ["?"] * 5 + ["date"]
+    assert parameters(b"date=2026-12-07&resource=studio&words=ann%40example.org") == ("date", "resource", "words")
+    assert parameters(b"ann@example.org&ann%40example.org=1&Email=x&a-b=1&=x&date") == ("?",) * 5 + ("date",)
     assert len(parameters(b"&".join(b"a=1" for _ in range(10_000)))) == 16
 
 
@@ -175,15 +181,16 @@ async def test_json_lines_go_straight_to_the_stream() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     line = logs.access_lines(LogSettings(format="json"), stream)
     assert line is not None
-    line("request", status=200, route="/v1/{org}/slots")
-    line("request", status=503, route="ä")
+    line(SAID)
+    line(msgspec.structs.replace(SAID, status=503, route="ä", query=("date",)))
     await asyncio.sleep(2 * logs.LINES_WAIT_S)
     raw = stream.buffer
     assert isinstance(raw, io.BytesIO)
     first, second = (json.loads(one) for one in raw.getvalue().decode().splitlines())
     assert (first["event"], first["level"], first["status"]) == ("request", "info", 200)
     assert first["timestamp"].endswith("Z")
-    assert second["route"] == "ä"
+    assert (second["route"], second["query"]) == ("ä", ["date"])
+    assert "query" not in first
     assert logs.access_lines(LogSettings(level="warning", format="json"), stream) is None
 
 
@@ -191,5 +198,5 @@ def test_on_a_terminal_lines_are_for_people(stderr: io.StringIO) -> None:
     """They go the way of all others."""
     line = logs.access_lines(LogSettings(format="human"), stderr)
     assert line is not None
-    line("request", status=200)
+    line(SAID)
     assert json.loads(stderr.getvalue().splitlines()[-1])["status"] == 200
