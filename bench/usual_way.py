@@ -9,9 +9,10 @@ visitor is known by a signed token here too.
 
 A booking is taken by the same rules: the event type, its durations, its grid, its notice and horizon, and the opening
 hours of the resource in its own time zone, all of which are rows that an operator changes, and so are read for each
-booking, by one query on primary keys. What a page cannot see in the answer is left out: nothing is done once for an
-idempotency key, no hold is looked at, and nobody else hears of it. A `lawless` one takes whatever it is asked for: the
-least that can be done, and a system that nobody could open to the public.
+booking, by one query on primary keys; and nobody else may hold the time, which the statement that books looks at. What
+a page does not see in the answer is left out: nothing is done once for an idempotency key, nothing is kept of how it
+came about, and nobody else hears of it. A `lawless` one takes whatever it is asked for: the least that can be done, and
+a system that nobody could open to the public.
 """
 
 from __future__ import annotations
@@ -71,6 +72,14 @@ CREATE TABLE booking (
     manage_hash bytea NOT NULL,
     EXCLUDE USING gist (resource WITH =, during WITH &&)
 );
+CREATE TABLE hold (
+    id text PRIMARY KEY,
+    resource text NOT NULL,
+    during tstzrange NOT NULL,
+    session text NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX ON hold USING gist (resource, during);
 """
 RULES: Final = """
 SELECT durations, grid_minutes, notice_minutes, horizon_days, time_zone, weekly
@@ -80,7 +89,14 @@ JOIN resource ON resource.id = offered.resource
 JOIN schedule ON schedule.id = resource.schedule
 WHERE offered.event_type = $1 AND offered.resource = $2
 """
-INSERT: Final = "INSERT INTO booking VALUES ($1, $2, $3, tstzrange($4, $5), 'confirmed', $6, $7, $8, $9)"
+INSERT: Final = """
+INSERT INTO booking SELECT $1, $2, $3, tstzrange($4, $5), 'confirmed', $6, $7, $8, $9
+"""
+UNLESS_HELD: Final = """
+WHERE NOT EXISTS (
+    SELECT FROM hold WHERE resource = $3 AND during && tstzrange($4, $5) AND session <> $6 AND expires_at > now()
+)
+"""
 
 
 class Booker(BaseModel):
@@ -195,15 +211,19 @@ def application(pool_size: int, postgres: int | None, line: int | None, *, lawle
         hashed = sha256(token.encode()).digest()
         about = (id, wanted.event_type, wanted.resource, wanted.start, end, session)
         async with app.state.pool.acquire() as connection:
+            statement = INSERT
             if not lawless:
+                statement += UNLESS_HELD
                 check(wanted, await connection.fetchrow(RULES, wanted.event_type, wanted.resource))
             while True:
                 try:
-                    await connection.execute(INSERT, *about, wanted.booker.name, wanted.booker.email, hashed)
+                    done = await connection.execute(statement, *about, wanted.booker.name, wanted.booker.email, hashed)
                 except asyncpg.ExclusionViolationError:
                     raise HTTPException(409, "taken") from None
                 except asyncpg.DeadlockDetectedError:
                     continue
+                if done == "INSERT 0 0":
+                    raise HTTPException(409, "held")
                 return Booked(booking=id, status="confirmed", manage_token=token, start=wanted.start, end=end)
 
     @app.post("/v1/rooms/{room}/tickets", status_code=201)
