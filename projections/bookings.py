@@ -189,7 +189,7 @@ class Bookings:
         changes = [
             Change(org, f"booking/{row.id}", since, recorded.sequence, BookingsChanged((row,))) for row, since in rows
         ]
-        told = BookingsChanged(tuple([row for row, _ in rows]))
+        told = changes[0].delta if len(rows) == 1 else BookingsChanged(tuple([row for row, _ in rows]))
         return [*changes, Change(org, "bookings", before, recorded.sequence, told)]
 
     def _fold(self, org: str, commit: Commit[Any], sequence: int) -> dict[str, tuple[Booking, int]]:

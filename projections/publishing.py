@@ -31,7 +31,7 @@ from projections.availability import DayChanged, HoldsChanged, UnitsChanged
 from projections.bookings import BookingsChanged
 from projections.catalog import CatalogChanged
 from projections.conflating import Conflating
-from projections.folding import Change, position
+from projections.folding import Change
 from projections.limits import BEAT_MS, BEATS_APART_MS, CHANGES_WAITING_MAX
 from projections.months import MonthChanged
 from projections.projector import Projector
@@ -79,6 +79,8 @@ class Beat(msgspec.Struct, frozen=True):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
+_TOLD: Final = b'{"topic":%b,"before":"%b:%d","after":"%b:%d","delta":%b}'
+"""A `Told`, for what is spelled already."""
 
 
 def subject_of(org: str, topic: str) -> str:
@@ -134,15 +136,13 @@ class Publishing:
     async def _publish_waiting(self, epoch: str) -> None:
         self._news.clear()
         self._waiting.extend(self._gathered.due(_now_ms()))
+        encode, spelled_epoch = _ENCODER.encode, epoch.encode()
+        delta, spelled = None, b""
         while self._waiting:
             change = self._waiting.popleft()
-            told = {
-                "topic": change.topic,
-                "before": position(epoch, change.before),
-                "after": position(epoch, change.after),
-                "delta": change.delta,
-            }
-            data = _ENCODER.encode(told)
+            if change.delta is not delta:  # what two topics are told is spelled once
+                delta, spelled = change.delta, encode(change.delta)
+            data = _TOLD % (encode(change.topic), spelled_epoch, change.before, spelled_epoch, change.after, spelled)
             await self._bus.publish(subject_of(change.org, change.topic), data)
             self.recent.keep(change, data)
 

@@ -16,7 +16,6 @@ are more of them.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -30,9 +29,12 @@ Topic: TypeAlias = tuple[str, str]
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
+    topic: Topic
     before: int
     after: int
     data: bytes
+    earlier: int
+    """The number of the one before it of this topic; 0 for none. It may be forgotten by now."""
 
 
 class Missed(NamedTuple):
@@ -44,15 +46,17 @@ class Missed(NamedTuple):
 
 class Recent:
     def __init__(self) -> None:
-        self._topics: Final[dict[Topic, deque[_Kept]]] = {}
-        self._order: Final[deque[Topic]] = deque()
-        """Whose deltas were published, one after the other."""
+        self._kept: Final[dict[int, _Kept]] = {}
+        """By their numbers, one after the other as they were published; the first ones have been forgotten."""
+        self._last: Final[dict[Topic, int]] = {}
+        """The number of the last one of each topic."""
+        self._number = 0
         self._coming: Final[dict[Topic, int]] = {}
         """Of what is not published yet, the sequence that its last delta will lead to."""
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._kept)
 
     def coming(self, changes: Sequence[Change]) -> None:
         """These will be published, in this order, as they are or gathered."""
@@ -64,45 +68,42 @@ class Recent:
         topic = (change.org, change.topic)
         if self._coming.get(topic, change.after) <= change.after:
             self._coming.pop(topic, None)
-        kept = self._topics.get(topic)
-        if kept is None:
-            kept = self._topics[topic] = deque()
-        kept.append(_Kept(change.before, change.after, data))
-        self._order.append(topic)
+        self._number = number = self._number + 1
+        self._kept[number] = _Kept(topic, change.before, change.after, data, self._last.get(topic, 0))
+        self._last[topic] = number
         self._bytes += len(data)
-        while len(self._order) > RECENT_MAX or self._bytes > RECENT_BYTES_MAX:
-            self._forget(self._order.popleft())
+        while len(self._kept) > RECENT_MAX or self._bytes > RECENT_BYTES_MAX:
+            self._forget(number - len(self._kept) + 1)
 
-    def _forget(self, topic: Topic) -> None:
-        kept = self._topics[topic]
-        self._bytes -= len(kept.popleft().data)
-        if not kept:
-            del self._topics[topic]
+    def _forget(self, number: int) -> None:
+        kept = self._kept.pop(number)
+        self._bytes -= len(kept.data)
+        if self._last[kept.topic] == number:
+            del self._last[kept.topic]
 
     def since(self, org: str, topic: str, at: int, now: int) -> Missed | None:
         """What was told to whom stands at the sequence `at`, of a topic that is at `now`; none where that is not known
         for sure, or would be too much."""
-        kept = self._topics.get((org, topic))
-        if kept is None:
+        one = self._kept.get(self._last.get((org, topic), 0))
+        if one is None:
             return None
-        last = reached = kept[-1].after
+        last = reached = one.after
         if last != now and self._coming.get((org, topic)) != now:
             return None
         found: list[msgspec.Raw] = []
         size = 0
-        for one in reversed(kept):
-            if reached <= at or one.after != reached:
-                break
+        while one is not None and reached > at and one.after == reached:
             reached = one.before
             found.append(msgspec.Raw(one.data))
             size += len(one.data)
             if len(found) > SINCE_DELTAS_MAX or size > SINCE_BYTES_MAX:
                 return None
+            one = self._kept.get(one.earlier)
         return Missed(tuple(reversed(found)), last) if reached == at else None
 
     def clear(self) -> None:
         """Something was lost: what is kept may not be all there was."""
-        self._topics.clear()
-        self._order.clear()
+        self._kept.clear()
+        self._last.clear()
         self._coming.clear()
         self._bytes = 0

@@ -79,7 +79,7 @@ def test_so_many_bytes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recent.since(ORG, "t", 7, 9) is not None
     assert recent.since(ORG, "t", 6, 9) is None
     recent.keep(change("t", 9, 10), b"x" * 101)
-    assert (len(recent), recent._bytes, recent._topics) == (0, 0, {})
+    assert (len(recent), recent._bytes, recent._last) == (0, 0, {})
 
 
 @pytest.mark.parametrize(("limit", "value"), [("SINCE_DELTAS_MAX", 3), ("SINCE_BYTES_MAX", 30)])
