@@ -68,9 +68,17 @@ class Child:
 
 
 async def start(
-    data_dir: Path, name: str, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log_file: Path
+    data_dir: Path,
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log_file: Path,
+    nice: int = 0,
 ) -> Child:
-    """Start `command` in `folder`. What it says goes to the end of `log_file`."""
+    """Start `command` in `folder`. What it says goes to the end of `log_file`. When there is more to do than the
+    machine can, who is `nice` (up to 19) gives way to the others."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as said:
         process = await asyncio.create_subprocess_exec(
@@ -83,7 +91,21 @@ async def start(
             start_new_session=True,
             preexec_fn=_end_with_parent if _LIBC is not None else None,  # one system call, no locks
         )
+    if nice:
+        _give_way(process.pid, nice)
     return Child(data_dir, parts.note(data_dir, name, process.pid), process, folder)
+
+
+def _give_way(pid: int, nice: int) -> None:
+    """Where the system shares its time between sessions first (Linux, for desktops), a process is nice to those of its
+    own session only: so the whole session is, which is this child and what it starts."""
+    session = Path(f"/proc/{pid}/autogroup")
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        if session.exists():
+            session.write_text(f"{nice}")
+    except OSError as error:  # it is gone, which others notice; or the system is asked too often, and it is only slower
+        log.info("child_does_not_give_way", pid=pid, detail=str(error))
 
 
 def _end_with_parent() -> None:

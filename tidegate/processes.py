@@ -22,12 +22,21 @@ _LAST_WORDS_BYTES: Final = 4_096
 
 
 class Processes:
-    """Of one `kind`, each by its own name: `commands` are what they run, as words behind `tidegate`."""
+    """Of one `kind`, each by its own name: `commands` are what they run, as words behind `tidegate`. They are as `nice`
+    as `children` says."""
 
     def __init__(
-        self, kind: str, commands: Mapping[str, Sequence[str]], data_dir: Path, settings: LogSettings, tell: Tell
+        self,
+        kind: str,
+        commands: Mapping[str, Sequence[str]],
+        data_dir: Path,
+        settings: LogSettings,
+        tell: Tell,
+        *,
+        nice: int = 0,
     ) -> None:
         self.kind: Final = kind
+        self._nice: Final = nice
         self._data_dir: Final = data_dir.absolute()
         self._commands: Final = dict(commands)
         self._settings: Final = settings
@@ -66,6 +75,7 @@ class Processes:
             environment={key: value for key, value in os.environ.items() if not key.startswith("TIDEGATE_")},
             folder=self._data_dir,
             log_file=self._log_file(name),
+            nice=self._nice,
         )
 
     def _command(self, name: str) -> list[str]:

@@ -52,6 +52,8 @@ LOST_MS: Final = 1_000
 ANSWERS_WITHIN_MS: Final = 15_000
 """How long a start waits for the read models to have caught up."""
 ANSWER_MS: Final = 1_000
+PROJECTOR_NICE: Final = 5
+"""In a rush those who decide and who answer go before who tells what happened: a third of their share is left to it."""
 _LOOK_EVERY_MS: Final = 200
 
 
@@ -195,8 +197,8 @@ class Stack:
         settings = self.settings
         commands = {"projector": ("projector",)}
         self._projector = projector = Processes(
-            "projector", commands, settings.data_dir, settings.log, self._tell
-        )  # fmt: skip
+            "projector", commands, settings.data_dir, settings.log, self._tell, nice=PROJECTOR_NICE
+        )
         stops.push_async_callback(self._stop, "projector", projector)
         await projector.start()
         try:

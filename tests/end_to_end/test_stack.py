@@ -30,6 +30,7 @@ from tests.support.jetstream import api
 from tests.support.stack import Running, clean, environment, gone, kill, launch, tidegate, up
 from tests.support.waiting import until
 from tidegate import parts, run_file
+from tidegate.stack import PROJECTOR_NICE
 
 PROCESS = ("--runtime", "process")
 PUT = ("send", "put_resource", "id=room-1", "time_zone=Europe/Berlin", "capacity=3", "--id", "first", "--json")
@@ -77,6 +78,8 @@ async def test_ctrl_c_stops_everything_in_order_and_leaves_nothing(tmp_path: Pat
     async with up(tmp_path, *PROCESS) as stack:
         running = stack.processes()
         assert len(running) == 5  # the keeper, the server, two hosts, the projector
+        assert os.getpriority(os.PRIO_PROCESS, stack.pid_of("projector")) == PROJECTOR_NICE
+        assert os.getpriority(os.PRIO_PROCESS, stack.pid_of("host-1")) == os.getpriority(os.PRIO_PROCESS, 0)
         assert await stack.interrupt() == 0
         stopped = [told["part"] for told in stack.events if told["event"] == "stopped"]
         assert stopped == ["projector", "hosts", "nats-server"]

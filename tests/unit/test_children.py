@@ -52,6 +52,24 @@ async def test_stopping_a_child_ends_all_that_it_started(tmp_path: Path) -> None
         assert list(parts.noted(tmp_path)) == []
 
 
+async def test_a_child_that_is_nice_gives_way(tmp_path: Path) -> None:
+    """To those of other sessions too, where the system asks for sessions first; and what it starts does as well."""
+    said = tmp_path / "logs" / "parent.log"
+    child = await children.start(
+        tmp_path, "parent", [sys.executable, "-c", PARENT], environment=environment(), folder=tmp_path, log_file=said,
+        nice=7,
+    )  # fmt: skip
+    try:
+        await until(lambda: said.read_text().endswith("\n"), look_every_s=0.01)
+        for pid in (child.part.pid, int(said.read_text())):
+            assert os.getpriority(os.PRIO_PROCESS, pid) == 7
+            session = Path(f"/proc/{pid}/autogroup")
+            assert not session.exists() or session.read_text().endswith("nice 7\n")
+        assert os.getpriority(os.PRIO_PROCESS, 0) != 7
+    finally:
+        await child.kill()
+
+
 async def test_a_child_that_does_not_stop_in_time_is_made_to(tmp_path: Path) -> None:
     """Bounded, whatever it does."""
     async with parent_and_child(tmp_path) as (child, _):
