@@ -26,6 +26,12 @@ child.wait()
 """
 
 
+def session_is(pid: int, nice: int) -> bool:
+    """Wherever sessions are anything to the system."""
+    file = Path(f"/proc/{pid}/autogroup")
+    return not file.exists() or file.read_text().endswith(f"nice {nice}\n")
+
+
 @asynccontextmanager
 async def parent_and_child(folder: Path) -> AsyncIterator[tuple[Child, int]]:
     """A child of ours, and the number of the process that it has started; both are gone after the block."""
@@ -63,8 +69,7 @@ async def test_a_child_that_is_nice_gives_way(tmp_path: Path) -> None:
         await until(lambda: said.read_text().endswith("\n"), look_every_s=0.01)
         for pid in (child.part.pid, int(said.read_text())):
             assert os.getpriority(os.PRIO_PROCESS, pid) == 7
-            session = Path(f"/proc/{pid}/autogroup")
-            assert not session.exists() or session.read_text().endswith("nice 7\n")
+            assert session_is(pid, 7)
         assert os.getpriority(os.PRIO_PROCESS, 0) != 7
     finally:
         await child.kill()
