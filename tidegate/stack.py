@@ -343,16 +343,25 @@ async def _answering(ground: Ground, org: str) -> None:
 
 
 async def _listening(host: str, number: int) -> None:
-    """Until somebody lets us in there."""
+    """Until a gateway answers there. Somebody else may have taken the port since it was looked at."""
     while True:
-        try:
-            _, writer = await asyncio.open_connection(host, number)
-        except OSError:
-            await asyncio.sleep(_LOOK_EVERY_MS / 1000)
-        else:
-            writer.close()
-            await writer.wait_closed()
+        if await is_gateway(host, number):
             return
+        await asyncio.sleep(_LOOK_EVERY_MS / 1000)
+
+
+async def is_gateway(host: str, number: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(host, number)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        return (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    except (OSError, ValueError):  # it hangs up, or says something that has no lines
+        return False
+    finally:
+        writer.close()
 
 
 def _since(began: float) -> str:

@@ -1,0 +1,47 @@
+"""What a stack takes for its gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tidegate.stack import is_gateway
+
+LOOPBACK = "127.0.0.1"
+Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def says(said: bytes) -> Answering:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(said)
+        writer.close()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", True),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+        (b"INFO {}\r\n", False),
+        (b"", False),
+        (b"x" * 200_000, False),
+    ],
+)
+async def test_somebody_else_at_its_port_is_not_taken_for_it(said: bytes, *, is_one: bool) -> None:
+    """Whoever hangs up, says something else, or says no end of it."""
+    async with await asyncio.start_server(says(said), LOOPBACK, 0) as server:
+        assert await is_gateway(LOOPBACK, server.sockets[0].getsockname()[1]) == is_one
+
+
+async def test_nobody_is_none() -> None:
+    """It may only not be there yet."""
+    server = await asyncio.start_server(says(b""), LOOPBACK, 0)
+    number = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    assert not await is_gateway(LOOPBACK, number)
