@@ -227,6 +227,7 @@ async def _booked_there(
     with postgres.server(folder) as port:
         await usual_way.set_up(port, RESOURCES)
         theirs = await best_of(pools, runs, lambda pool: book_there(port, pool, size), f"{what} by the same rules", say)
+        await usual_way.clear(port)
         lawless = await best_of(
             pools, runs, lambda pool: book_there(port, pool, size, "--lawless"), f"{what}, by no rules at all", say
         )

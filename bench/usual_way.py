@@ -9,10 +9,10 @@ visitor is known by a signed token here too.
 
 A booking is taken by the same rules: the event type, its durations, its grid, its notice and horizon, and the opening
 hours of the resource in its own time zone, all of which are rows that an operator changes, and so are read for each
-booking, by one query on primary keys; and nobody else may hold the time, which the statement that books looks at. What
-a page does not see in the answer is left out: nothing is done once for an idempotency key, nothing is kept of how it
-came about, and nobody else hears of it. A `lawless` one takes whatever it is asked for: the least that can be done, and
-a system that nobody could open to the public.
+booking, by one query on primary keys (gateways of Tidegate keep theirs, and are told when they change); and nobody else
+may hold the time, which the statement that books looks at. What a page does not see in the answer is left out: nothing
+is done once for an idempotency key, nothing is kept of how it came about, and nobody else hears of it. A `lawless` one
+takes whatever it is asked for: the least that can be done, and a system that nobody could open to the public.
 """
 
 from __future__ import annotations
@@ -163,6 +163,18 @@ async def set_up(postgres: int, resources: int) -> None:
     await connection.close()
 
 
+async def clear(postgres: int) -> None:
+    """As it was before anything was booked."""
+    connection = await asyncpg.connect(host="127.0.0.1", port=postgres, user="peer", database="postgres")
+    await connection.execute("TRUNCATE booking")
+    await connection.close()
+
+
+async def leave_as_it_is(_: asyncpg.Connection) -> None:
+    """Nothing that is done here has to be undone before another request has the connection. The pool would ask the
+    server to, each time."""
+
+
 def check(wanted: BookWanted, rules: asyncpg.Record | None) -> None:
     """Whether it may be booked, if it is free."""
     if rules is None:
@@ -189,7 +201,7 @@ def application(pool_size: int, postgres: int | None, line: int | None, *, lawle
         if postgres is not None:
             async with asyncpg.create_pool(
                 host="127.0.0.1", port=postgres, user="peer", database="postgres",
-                min_size=pool_size, max_size=pool_size,
+                min_size=pool_size, max_size=pool_size, reset=leave_as_it_is,
             ) as pool:  # fmt: skip
                 app.state.pool = pool
                 yield

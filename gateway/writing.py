@@ -14,7 +14,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 WHOLE: Final = "tidegate.answer"
 """An answer in one message, status, headers and body: an extension of ASGI that our own port takes, and says so in
-`scope["extensions"]`. It is a tenth of what it costs to answer."""
+`scope["extensions"]`. It is a tenth of what it costs to answer. Its headers are not those of the connection, nor the
+body's length."""
 JSON: Final[Header] = (b"content-type", b"application/json")
 TOLD_ONCE: Final[Header] = (b"cache-control", b"no-store")
 """Beside something that opens: nobody on the way keeps it."""

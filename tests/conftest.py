@@ -49,12 +49,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that failed shows what the processes of its stacks have said."""
+    """A test that failed shows what the processes of its stacks have said, be they gone by now."""
     report = yield
-    if report.failed and "tests.support.stack" in sys.modules:
+    if "tests.support.stack" in sys.modules:
         from tests.support.stack import Running  # noqa: PLC0415  # only where a test has one
 
-        report.sections += [(f"the stack in {one.folder}", one.what_it_said()) for one in Running.now]
+        if report.failed:
+            report.sections += [(f"the stack in {one.folder}", one.what_it_said()) for one in Running.now]
+        if report.when == "teardown":
+            Running.now -= {one for one in Running.now if one.process.returncode is not None}
     return report
 
 

@@ -25,6 +25,7 @@ from tidegate.parts import Part
 
 log = structlog.get_logger(__name__)
 
+_NICE_MAX: Final = 19
 _PARENT_DEATH_SIGNAL: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _GONE_WITHIN_MS: Final = 5_000
@@ -78,7 +79,7 @@ async def start(
     nice: int = 0,
 ) -> Child:
     """Start `command` in `folder`. What it says goes to the end of `log_file`. When there is more to do than the
-    machine can, who is `nice` (up to 19) gives way to the others."""
+    machine can, who is so much `nice`r than we are gives way to the others."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as said:
         process = await asyncio.create_subprocess_exec(
@@ -101,7 +102,7 @@ def _give_way(pid: int, nice: int) -> None:
     own session only: so the whole session is, which is this child and what it starts."""
     session = Path(f"/proc/{pid}/autogroup")
     try:
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, pid) + nice, _NICE_MAX))
         if session.exists():
             session.write_text(f"{nice}")
     except OSError as error:  # it is gone, which others notice; or the system is asked too often, and it is only slower

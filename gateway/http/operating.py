@@ -21,6 +21,7 @@ from gateway.problems import Problem
 
 Visibility: TypeAlias = Literal["local", "open", "off"]
 
+LIVES: Final = "it runs\n"
 ALONE: Final = "alone"
 """In the state of an application that has a port of its own."""
 PLAIN: Final = "text/plain"
@@ -73,7 +74,7 @@ def _is_local(request: AnyRequest) -> bool:
 @get("/livez", opt={"public": True}, tags=["Operations"], summary="Does it run?", media_type=PLAIN)
 async def livez() -> Response[str]:
     """200, for as long as the process gets round to saying so."""
-    return Response("it runs\n", media_type=PLAIN, headers={"Cache-Control": "no-store"})
+    return Response(LIVES, media_type=PLAIN, headers={"Cache-Control": "no-store"})
 
 
 @get(

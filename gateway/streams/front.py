@@ -95,9 +95,11 @@ class Cycle(RequestResponseCycle):
         body: bytes = message["body"]
         closing = b"" if self.keep_alive else b"connection: close\r\n"
         said = b"".join((STATUS_LINE[message["status"]], *lines, b"content-length: %d\r\n" % len(body), closing))
-        if said.count(b"\n") != len(lines) + (2 if self.keep_alive else 3) or b"\r\n\r\n" in said:
+        ends = len(lines) + (2 if self.keep_alive else 3)
+        if said.count(b"\n") != ends or said.count(b"\r") != ends or b"\0" in said:
             raise RuntimeError("a header holds the end of a line")
         self.response_started = True
+        self.waiting_for_100_continue = False
         self.transport.write(said + b"\r\n" + (body if self.scope["method"] != "HEAD" else b""))
         self.response_complete = True
         self.message_event.set()

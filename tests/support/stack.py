@@ -87,7 +87,7 @@ class Running:
     """`tidegate up --json` in a process of its own. Made by `launch`."""
 
     now: ClassVar[set[Running]] = set()
-    """Those that have not been cleaned up."""
+    """Those of tests that are not over yet."""
 
     def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
         self.now.add(self)
@@ -118,7 +118,7 @@ class Running:
 
     def what_it_said(self) -> str:
         """For whoever has to find out why a test failed."""
-        logs = {path.name: path.read_text(errors="replace") for path in sorted(self.data_dir.glob("logs/*.log"))}
+        logs = {path.name: _text(path) for path in sorted(self.data_dir.glob("logs/*.log"))}
         told = "\n".join(str(event) for event in self.events)
         said = {"up --json": told, "up, as errors": self.err} | logs
         return "\n".join(
@@ -181,6 +181,13 @@ class Running:
             self.err += line.decode()
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as error:  # a folder that a test has taken away
+        return str(error)
+
+
 async def launch(folder: Path, *flags: str, **more: str) -> Running:
     """Start a stack in `folder`, and don't wait for it."""
     process = await asyncio.create_subprocess_exec(
@@ -217,7 +224,6 @@ async def clean(stack: Running) -> None:
     await stack.ended()
     async for _ in end_leftovers(stack.data_dir):
         pass
-    stack.now.discard(stack)
 
 
 def kill(pid: int) -> None:

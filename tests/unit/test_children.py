@@ -68,9 +68,8 @@ async def test_a_child_that_is_nice_gives_way(tmp_path: Path) -> None:
     try:
         await until(lambda: said.read_text().endswith("\n"), look_every_s=0.01)
         for pid in (child.part.pid, int(said.read_text())):
-            assert os.getpriority(os.PRIO_PROCESS, pid) == 7
+            assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 7, 19)
             assert session_is(pid, 7)
-        assert os.getpriority(os.PRIO_PROCESS, 0) != 7
     finally:
         await child.kill()
 

@@ -13,10 +13,13 @@ LOOPBACK = "127.0.0.1"
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def says(said: bytes) -> Answering:
+def says(said: bytes | None) -> Answering:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
-        writer.write(said)
+        if said is None:
+            await reader.read()  # until whoever asks has had enough
+        else:
+            writer.write(said)
         writer.close()
 
     return answer
@@ -25,15 +28,17 @@ def says(said: bytes) -> Answering:
 @pytest.mark.parametrize(
     ("said", "is_one"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n\r\nit runs\n", True),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>", False),
         (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
         (b"INFO {}\r\n", False),
         (b"", False),
+        (None, False),
         (b"x" * 200_000, False),
     ],
 )
-async def test_somebody_else_at_its_port_is_not_taken_for_it(said: bytes, *, is_one: bool) -> None:
-    """Whoever hangs up, says something else, or says no end of it."""
+async def test_somebody_else_at_its_port_is_not_taken_for_it(said: bytes | None, *, is_one: bool) -> None:
+    """Whoever hangs up, says something else, or nothing, or says no end of it."""
     async with await asyncio.start_server(says(said), LOOPBACK, 0) as server:
         assert await is_gateway(LOOPBACK, server.sockets[0].getsockname()[1]) == is_one
 

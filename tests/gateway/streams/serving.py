@@ -101,7 +101,7 @@ async def app(
         await asyncio.sleep(0.5)
     body = bytes(LARGE_BYTES) if scope["path"].endswith("/large") else b"%d" % size
     if scope["path"].startswith("/whole"):
-        said = {b"bad": b"x\r\ny: z", b"twice": b"x"}.get(scope["query_string"], b"x")
+        said = {b"bad": b"x\r\ny: z", b"half": b"x\ry: z", b"null": b"x\0y: z"}.get(scope["query_string"], b"x")
         await answer(scope, send, 200, [(b"said", said)], body)
         if scope["query_string"] == b"twice":
             await answer(scope, send, 200, [], body)
