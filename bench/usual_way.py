@@ -4,8 +4,8 @@
 
 It is written as its libraries' documentation has it, for speed: one process of uvicorn with httptools and uvloop, an
 answer that has a model and so is written by pydantic in one step (FastAPI says that this is quicker than orjson, and
-has deprecated that), a pool of asyncpg that prepares its statements, one pipeline of Redis per join, no access log. A
-visitor is known by a signed token here too.
+has deprecated that), a pool of asyncpg that prepares its statements and clears up behind each request, as it does
+unless it is told not to, one pipeline of Redis per join, no access log. A visitor is known by a signed token here too.
 
 A booking is taken by the same rules: the event type, its durations, its grid, its notice and horizon, and the opening
 hours of the resource in its own time zone, all of which are rows that an operator changes, and so are read for each
@@ -170,11 +170,6 @@ async def clear(postgres: int) -> None:
     await connection.close()
 
 
-async def leave_as_it_is(_: asyncpg.Connection) -> None:
-    """Nothing that is done here has to be undone before another request has the connection. The pool would ask the
-    server to, each time."""
-
-
 def check(wanted: BookWanted, rules: asyncpg.Record | None) -> None:
     """Whether it may be booked, if it is free."""
     if rules is None:
@@ -201,7 +196,7 @@ def application(pool_size: int, postgres: int | None, line: int | None, *, lawle
         if postgres is not None:
             async with asyncpg.create_pool(
                 host="127.0.0.1", port=postgres, user="peer", database="postgres",
-                min_size=pool_size, max_size=pool_size, reset=leave_as_it_is,
+                min_size=pool_size, max_size=pool_size,
             ) as pool:  # fmt: skip
                 app.state.pool = pool
                 yield
