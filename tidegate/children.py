@@ -26,6 +26,8 @@ from tidegate.parts import Part
 log = structlog.get_logger(__name__)
 
 _NICE_MAX: Final = 19
+_SESSION_ASKS_MAX: Final = 10
+_SESSION_ASKS_APART_S: Final = 0.11
 _PARENT_DEATH_SIGNAL: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _GONE_WITHIN_MS: Final = 5_000
@@ -93,20 +95,30 @@ async def start(
             preexec_fn=_end_with_parent if _LIBC is not None else None,  # one system call, no locks
         )
     if nice:
-        _give_way(process.pid, nice)
+        _give_way(process, nice)
     return Child(data_dir, parts.note(data_dir, name, process.pid), process, folder)
 
 
-def _give_way(pid: int, nice: int) -> None:
+def _give_way(process: asyncio.subprocess.Process, nice: int, asks: int = _SESSION_ASKS_MAX) -> None:
     """Where the system shares its time between sessions first (Linux, for desktops), a process is nice to those of its
-    own session only: so the whole session is, which is this child and what it starts."""
-    session = Path(f"/proc/{pid}/autogroup")
+    own session only: so the whole session is, which is this child and what it starts. That may be asked for ten times a
+    second, by all users together who are not root; so it may come a moment later."""
+    if process.returncode is not None:
+        return
     try:
-        os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, pid) + nice, _NICE_MAX))
+        if asks == _SESSION_ASKS_MAX:
+            own = os.getpriority(os.PRIO_PROCESS, process.pid)
+            os.setpriority(os.PRIO_PROCESS, process.pid, min(own + nice, _NICE_MAX))
+        session = Path(f"/proc/{process.pid}/autogroup")
         if session.exists():
             session.write_text(f"{nice}")
-    except OSError as error:  # it is gone, which others notice; or the system is asked too often, and it is only slower
-        log.info("child_does_not_give_way", pid=pid, detail=str(error))
+    except BlockingIOError:
+        if asks:
+            asyncio.get_running_loop().call_later(_SESSION_ASKS_APART_S, _give_way, process, nice, asks - 1)
+        else:
+            log.info("child_does_not_give_way", pid=process.pid, detail="the system is asked too often")
+    except OSError as error:  # it is gone, which others notice
+        log.info("child_does_not_give_way", pid=process.pid, detail=str(error))
 
 
 def _end_with_parent() -> None:

@@ -125,7 +125,7 @@ class _Latencies(Collector):
 
 
 class _Gathered:
-    """Families as they were."""
+    """Families that were gathered in the thread of the event loop, as `generate_latest` takes them in another."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families: Final = families
