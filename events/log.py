@@ -9,7 +9,8 @@ that is still the last. Whoever believes to own an actor, the log has the last w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -71,6 +72,32 @@ class LogHead(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class Batch:
+    """An atomic append that began before all of it was known. Who never stores it has stored nothing."""
+
+    def __init__(
+        self,
+        first: Entry,
+        append: Callable[[Sequence[Entry]], Awaitable[list[int]]],
+        prepared: asyncio.Future[None] | None = None,
+    ) -> None:
+        """Without `prepared`, nothing is: it begins when it is stored."""
+        if prepared is None:
+            prepared = asyncio.get_running_loop().create_future()
+            prepared.set_result(None)
+        self._first: Final = first
+        self.prepared: Final = prepared
+        """Done as soon as to wait for more would make `store` no quicker, for whatever reason. Nothing else follows."""
+        self._append: Final = append
+        self._stored = False
+
+    async def store(self, rest: Sequence[Entry]) -> list[int]:
+        """Store what it began with and these behind it, as `append_together` does. Once."""
+        assert not self._stored, "a batch is stored once"
+        self._stored = True
+        return await self._append((self._first, *rest))
+
+
 class EventLog(Protocol):
     """Sequences are positive, grow by at least one per commit, and are shared by all actors of the log."""
 
@@ -84,6 +111,11 @@ class EventLog(Protocol):
         """Store all entries or none, with consecutive sequences in the order given. Entries are of different actors,
         at most `limits.BATCH_ENTRIES_MAX`. Raises `Conflict` (with the actor if the log says which), `UnknownOutcome`,
         `LogUnavailable` or `LogFull`."""
+        ...
+
+    def begin(self, first: Entry) -> Batch:
+        """Begin an atomic append with this entry while the others are not known yet: what a log has to prepare for one,
+        it prepares meanwhile. Nothing fails before all of it is stored."""
         ...
 
     async def last_of(self, actors: Sequence[str]) -> dict[str, Recorded]:

@@ -31,7 +31,7 @@ from events.bus import Bus, Message, Subscription
 from events.codec import canonical
 from events.commit import hash_of
 from events.errors import BusError, ChainBroken, LogError
-from events.limits import APPEND_TIMEOUT_MS, READY_WITHIN_MS
+from events.limits import APPEND_TIMEOUT_MS, PREPARED_WITHIN_MS, READY_WITHIN_MS
 from events.log import EventLog, Recorded
 from events.names import kind_of
 from events.shelf import Shelf
@@ -51,8 +51,12 @@ VIEWS_AT_A_TIME: Final = 200
 
 assert 2 * CONSULTED_EVERY_MS < CONSULTED_FRESH_MS
 assert (
-    CONSULTED_FRESH_MS + 2 * HostLimits().lease_ms + READY_WITHIN_MS + 2 * APPEND_TIMEOUT_MS < CONSULTED_BY_ALL_AFTER_MS
-), "a decision waits for the others of its transaction, for a round, for a log that was away, for the wire, for the log"
+    CONSULTED_FRESH_MS + 2 * HostLimits().lease_ms + PREPARED_WITHIN_MS + READY_WITHIN_MS + 2 * APPEND_TIMEOUT_MS
+    < CONSULTED_BY_ALL_AFTER_MS
+), (
+    "a decision waits for the others of its transaction, for a round, for a batch to be prepared, for a log that was "
+    "away, for the wire, for the log"
+)
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

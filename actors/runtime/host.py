@@ -57,7 +57,7 @@ from events import limits as ground
 from events.bus import Bus, Message
 from events.clock import Clock, Instant
 from events.errors import Conflict, LogError, LogFull, LogHalted, LogUnavailable, UnknownOutcome
-from events.log import Entry, EventLog, Recorded
+from events.log import Batch, Entry, EventLog, Recorded
 from events.names import is_actor, kind_of, partition_of
 from events.shelf import Shelf
 
@@ -117,6 +117,10 @@ class Host:
         self._ready: deque[Cell] = deque()
         self._units: deque[Bundle] = deque()
         self._rounds = 0
+        self._gathering = False
+        """Whether a round takes whoever gets ready, since its batch has begun and is being prepared."""
+        self._joined = asyncio.Event()
+        """That round has something to do: somebody got ready, or its batch is prepared."""
         self._ticks = 0
         self._promises: dict[Cell, int] = {}
         """The actors that are closed on a transaction: each may have been stored any time, and holds the horizon."""
@@ -310,7 +314,10 @@ class Host:
         elif cell.phase is Phase.READY and cell.mailbox and not cell.queued:
             cell.queued = True
             self._ready.append(cell)
-            self._commit_soon()
+            if self._gathering:
+                self._joined.set()
+            else:
+                self._commit_soon()
 
     def _commit_soon(self) -> None:
         """See that rounds run while there is something to commit, as many at a time as may."""
@@ -324,13 +331,14 @@ class Host:
         self._idle.clear()
         try:
             while self._presence.sure():  # otherwise the next beat that comes back goes on here
-                drafts = self._take_turns()
+                began = perf_counter()  # finer than the time of the loop, and nothing is decided by it
+                drafts, batch = await self._gather()
                 units = self._take_units(ground.BATCH_ENTRIES_MAX - len(drafts))
                 if not drafts and not units:
                     break
                 if self._ready or self._units:
                     self._commit_soon()
-                await self._round(drafts, units)
+                await self._round(drafts, units, batch, began)
         except Exception:
             self._commit_soon()  # the bug is this task's to report; the others' letters go on
             raise
@@ -338,6 +346,35 @@ class Host:
             self._rounds -= 1
             if not self._rounds:
                 self._idle.set()
+
+    async def _gather(self) -> tuple[list[Draft], Batch | None]:
+        """What is decided for a round. Once there is more than goes each by itself, its batch begins with the first of
+        it; while the log prepares that, the others are decided, and whoever gets ready joins them."""
+        drafts: list[Draft] = []
+        if self._gathering:
+            return drafts, None  # that round takes whoever is ready
+        at_most, few = self.limits.round_actors_max, self.limits.singles_max
+        try:
+            self._take_turns(drafts, min(few + 1, at_most))
+            if len(drafts) <= few:
+                self._take_turns(drafts, at_most)
+                return drafts, None
+            batch = self.events.begin(drafts[0].entry)
+            batch.prepared.add_done_callback(lambda _: self._joined.set())
+            self._gathering = True
+            while self._presence.sure():
+                self._take_turns(drafts, at_most)
+                if batch.prepared.done() or len(drafts) == at_most:
+                    break
+                self._joined.clear()
+                await self._joined.wait()
+        except Exception:  # a bug of ours or the adapter's: as in `_round`
+            for draft in drafts:
+                self._failed(draft, UnknownOutcome("the round ended in a bug"))
+            raise
+        finally:
+            self._gathering = False
+        return drafts, batch
 
     def _take_units(self, entries_max: int) -> list[Bundle]:
         taken = []
@@ -351,10 +388,10 @@ class Host:
             taken.append(unit)
         return taken
 
-    def _take_turns(self) -> list[Draft]:
-        drafts: list[Draft] = []
+    def _take_turns(self, drafts: list[Draft], at_most: int) -> None:
+        """Of those who are ready, until there are so many drafts."""
         clock_now, loop_now = self.clock(), asyncio.get_running_loop().time()
-        while self._ready and len(drafts) < self.limits.round_actors_max:
+        while self._ready and len(drafts) < at_most:
             cell = self._ready.popleft()
             cell.queued = False
             if cell.phase is not Phase.READY:
@@ -380,17 +417,16 @@ class Host:
                 self._stumbled(cell, turn.failed)
             else:
                 self._go_on(cell)
-        return drafts
 
-    async def _round(self, drafts: list[Draft], units: list[Bundle]) -> None:
+    async def _round(self, drafts: list[Draft], units: list[Bundle], batch: Batch | None, began: float) -> None:
         number = self.horizon.hold()
         unknown: list[str] = []
-        began = perf_counter()  # finer than the time of the loop, and nothing is decided by it
         try:
             outcomes = await store(
                 self.events,
                 [[draft.entry] for draft in drafts] + [unit.entries for unit in units],
                 self.limits.singles_max,
+                batch,
             )
         except Exception:  # a bug of ours or the adapter's: nobody may be left waiting, and the task says it aloud
             for draft in drafts:

@@ -5,6 +5,9 @@ are ready at the same time. A few single entries go out as pipelined appends of 
 each; many go as one atomic batch, which costs one fsync for all of them instead of one each. Where the switch
 lies is measured (`bench/`), not guessed.
 
+A batch of many single entries can be begun with the first of them, before the others are known: the log prepares it
+while they are decided.
+
 When a batch is refused because one actor lost its fence, nothing of it was stored: every unit goes again on its
 own, and only the one that lost is refused.
 """
@@ -16,23 +19,23 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from events.errors import Conflict, LogError
-from events.log import Entry, EventLog
+from events.log import Batch, Entry, EventLog
 
 Unit: TypeAlias = Sequence[Entry]
 Stored: TypeAlias = list[int] | LogError
 """The sequences of a unit's entries, in order, or what kept all of them from being known as stored."""
 
 
-async def store(log: EventLog, units: Sequence[Unit], singles_max: int) -> list[Stored]:
-    """Store each unit whole or not at all; one outcome per unit, in order."""
+async def store(log: EventLog, units: Sequence[Unit], singles_max: int, batch: Batch | None = None) -> list[Stored]:
+    """Store each unit whole or not at all; one outcome per unit, in order. `batch` has begun with the first."""
     entries = [entry for unit in units for entry in unit]
     if len(units) == 1 and len(entries) > 1:
         return [await _store_together(log, entries)]
-    if len(entries) <= singles_max and len(entries) == len(units):
+    if batch is None and len(entries) <= singles_max and len(entries) == len(units):
         return await _store_each(log, entries)
     if len({entry.actor for entry in entries}) < len(entries):  # an actor has moved here while it is in a transaction
         return await _store_apart(log, units)
-    outcome = await _store_together(log, entries)
+    outcome = await _store_together(log, entries, batch)
     if isinstance(outcome, Conflict):
         return await _store_apart(log, units)
     if isinstance(outcome, LogError):
@@ -53,9 +56,9 @@ async def _store_each(log: EventLog, entries: Sequence[Entry]) -> list[Stored]:
     return stored
 
 
-async def _store_together(log: EventLog, entries: Sequence[Entry]) -> Stored:
+async def _store_together(log: EventLog, entries: Sequence[Entry], batch: Batch | None = None) -> Stored:
     try:
-        return await log.append_together(entries)
+        return await (log.append_together(entries) if batch is None else batch.store(entries[1:]))
     except LogError as error:
         return error
 

@@ -32,14 +32,14 @@ EVERY_MS: Final = 2_000
 SHARE_MAX: Final = 0.001
 LOOKED_AT_ONCE: Final = 1_000
 COMMIT_MS: Final = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1_000, 2_000, 5_000)
-"""Commits are counted by how long the log took for them, up to each of these and beyond the last."""
+"""Commits are counted by how long their rounds took, up to each of these and beyond the last."""
 _COMMIT_S: Final = tuple(bound / 1000 for bound in COMMIT_MS)
 _MEMORY: Final = Path("/proc/self/statm")
 
 
 class CommitTimes:
-    """How long the log took, since the host began; what is stored together as a transaction counts as one. Counts can
-    be added up over hosts and subtracted over time, which percentiles cannot."""
+    """How long rounds took until they were stored, for each commit in them; what is stored together as a transaction
+    counts as one. Counts can be added up over hosts and subtracted over time, which percentiles cannot."""
 
     __slots__ = ("counts", "sum_s")
 
@@ -64,7 +64,7 @@ class Vitals(msgspec.Struct, frozen=True):
     unsaved_bytes: int
     resident_bytes: int
     commits: tuple[int, ...]
-    """By how long the log took, as `COMMIT_MS` says."""
+    """By how long their rounds took, as `COMMIT_MS` says."""
     commits_s: float
     """And all of that together."""
 

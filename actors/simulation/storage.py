@@ -30,7 +30,7 @@ from events import limits
 from events.clock import Clock
 from events.entries import check_each, check_together
 from events.errors import LogError, LogFull, LogUnavailable, UnknownOutcome
-from events.log import Entry, LogHead, Recorded, Step
+from events.log import Batch, Entry, LogHead, Recorded, Step
 from events.memory.log import MemoryLog
 
 T = TypeVar("T")
@@ -306,6 +306,14 @@ class MachineLog:
         if isinstance(outcome, LogError):
             raise outcome
         return outcome
+
+    def begin(self, first: Entry) -> Batch:
+        """However long it takes to be told that it is prepared: it may be forgotten meanwhile, and be begun anew."""
+        machine, storage = self._machine, self._storage
+        prepared: asyncio.Future[None] = machine.loop.create_future()
+        hop_s = storage.hop_s(storage.weather.append_slow, "append_slow", machine)
+        machine.loop.call_later(min(2 * hop_s, limits.PREPARED_WITHIN_MS / 1000), _settle, prepared, None)
+        return Batch(first, self.append_together, prepared)
 
     async def last_of(self, actors: Sequence[str]) -> dict[str, Recorded]:
         return await self._storage.ask(self._machine, lambda: self._storage.log.last_of(actors))

@@ -15,7 +15,7 @@ from events import limits
 from events.clock import Clock
 from events.entries import check_each, check_together, too_large
 from events.errors import Conflict, LogFull, SequenceRanBackwards
-from events.log import BatchMark, Entry, LogHead, Recorded, Step
+from events.log import Batch, BatchMark, Entry, LogHead, Recorded, Step
 from events.names import org_of
 
 
@@ -64,6 +64,9 @@ class MemoryLog:
             self._wake()
         await asyncio.sleep(0)
         return sequences
+
+    def begin(self, first: Entry) -> Batch:
+        return Batch(first, self.append_together)
 
     def _stale(self, entry: Entry) -> Conflict | None:
         commits = self._of_actor.get(entry.actor)

@@ -68,6 +68,10 @@ class QuickClient(Client):
             self._writing_soon = True
             asyncio.get_running_loop().call_soon(self._write)
 
+    def hurry(self) -> None:
+        """What was posted is written now: who posted it has work to do in this turn of the loop."""
+        self._write()
+
     @property
     def crowded(self) -> bool:
         return self._pending_data_size > CROWDED_BYTES
@@ -83,6 +87,8 @@ class QuickClient(Client):
                 await asyncio.wait((self._draining,), timeout=left)
 
     def _write(self) -> None:
+        if self._draining is not None:
+            return  # what waits goes out when the socket has taken what was written
         self._writing_soon = False
         writer: asyncio.StreamWriter | None = (
             getattr(self._transport, "_io_writer", None) if self.is_connected else None

@@ -23,7 +23,7 @@ from events.errors import (
     UnknownOutcome,
     UnsafeLog,
 )
-from events.log import Entry, LogHead, Recorded, Step
+from events.log import Batch, Entry, LogHead, Recorded, Step
 from events.nats.connection import Connection
 from events.nats.continuity import Continuity
 from events.nats.disk import Disk
@@ -33,7 +33,7 @@ from events.nats.replies import Replies, open_replies
 from events.nats.safety import check_payload, check_servers, check_stream, recheck_servers
 from events.nats.stream import NAME_IN_USE, Stream, log_settings
 from events.nats.wire import StreamAnswer
-from events.nats.writer import Writer
+from events.nats.writer import Begun, Writer
 
 _LATE_MS: Final = 200
 _LATE_TIMES_MAX: Final = 15
@@ -127,9 +127,18 @@ class JetStreamLog:
         return outcomes
 
     async def append_together(self, entries: Sequence[Entry]) -> list[int]:
+        return await self._append_together(entries, None)
+
+    def begin(self, first: Entry) -> Batch:
+        begun = None if self.halted or self._unverified or self._disk.refuses else self._writer.begin(first)
+        if begun is not None:
+            return Batch(first, lambda entries: self._append_together(entries, begun), begun.prepared)
+        return Batch(first, self.append_together)
+
+    async def _append_together(self, entries: Sequence[Entry], begun: Begun | None) -> list[int]:
         await self._ready_to_write()
         try:
-            return await self._writer.append_together(entries)
+            return await self._writer.append_together(entries, begun)
         except UnknownOutcome:
             await self._disk.ask_again()
             raise

@@ -23,7 +23,7 @@ from events.nats.connection import Connection
 class Call:
     """The answers to requests that were sent together. Use it once."""
 
-    __slots__ = ("_complete", "_inbox", "_left", "_loop", "_number", "_over", "_registry", "answers", "parts")
+    __slots__ = ("_complete", "_inbox", "_left", "_loop", "_number", "_registry", "answers", "ended", "parts")
 
     def __init__(self, registry: dict[str, Call], inbox: str, number: int, requests: int) -> None:
         self.answers: Final[list[Msg | None]] = [None] * requests
@@ -36,13 +36,13 @@ class Call:
         self._left = requests
         self._complete = False
         self._loop: Final = asyncio.get_running_loop()
-        self._over: Final[asyncio.Future[None]] = self._loop.create_future()
+        self.ended: Final[asyncio.Future[None]] = self._loop.create_future()
         registry[self._number] = self
 
     @property
     def over(self) -> bool:
         """True when nothing that still comes will be looked at."""
-        return self._over.done()
+        return self.ended.done()
 
     def reply_to(self, part: int = 0) -> str:
         return f"{self._inbox}.{self._number}.{part}"
@@ -69,16 +69,16 @@ class Call:
 
     def end(self, *, complete: bool = False) -> None:
         self._registry.pop(self._number, None)
-        if not self._over.done():
+        if not self.ended.done():
             self._complete = complete
-            self._over.set_result(None)
+            self.ended.set_result(None)
 
     async def gathered(self, timeout_ms: float) -> bool:
         """Wait for the answers; False when the time or the connection ended first. Later answers are dropped."""
-        if not self._over.done():
+        if not self.ended.done():
             timer = self._loop.call_later(timeout_ms / 1000, self.end)
             try:
-                await self._over
+                await self.ended
             finally:
                 timer.cancel()
                 self.end()

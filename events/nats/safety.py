@@ -93,8 +93,9 @@ async def check_servers(monitors: Sequence[str], holders: Collection[str]) -> No
     elif unheard or not found:
         why = f" ({'; '.join(failed)})" if failed else ""
         raise UnsafeLog(
-            f"cannot learn sync_interval of {', '.join(unheard) or 'the server'}{why}: give its monitoring URL "
-            "(`http: 127.0.0.1:8222` in the server's configuration opens one), or that of a user of the system account"
+            f"cannot learn sync_interval of {', '.join(unheard) or 'the server'}{why}: give its monitoring URL, "
+            "nats.monitor_urls (`http: 127.0.0.1:8222` in the server's configuration opens one), or that of a user of "
+            "the system account"
         )
 
 

@@ -1,7 +1,8 @@
 """Appending to JetStream, and finding out what became of an append.
 
 Single appends are plain publishes with an expected sequence, all of one call on the wire together. Several together are
-one atomic batch: the server stages it and decides at its last message, against what stood before the batch.
+one atomic batch: the server stages it and decides at its last message, against what stood before the batch. It says
+when it has prepared one, if its first message asks; what it has prepared and never hears the end of, it forgets.
 
 An append ends in one of four ways. The server acknowledges it. Or it refuses it because the actor stands elsewhere.
 Or it says that it cannot store now, and then nothing was stored. Or nothing is heard: the time is up, or the
@@ -73,6 +74,37 @@ class _StoreFailed(UnknownOutcome):
     """Not asked about: what could not be written may be visible and yet not be on disk (see `disk`)."""
 
 
+class Begun:
+    """A batch whose first message is sent, which asked for an answer."""
+
+    __slots__ = ("_call", "_id", "_late", "_timer")
+
+    def __init__(self, id: str, call: Call) -> None:
+        self._id: Final = id
+        self._call: Final = call
+        self._late = False
+        loop = asyncio.get_running_loop()
+        self._timer: Final = loop.call_later(limits.PREPARED_WITHIN_MS / 1000, self._waited_long_enough)
+
+    @property
+    def prepared(self) -> asyncio.Future[None]:
+        return self._call.ended
+
+    def _waited_long_enough(self) -> None:
+        self._late = True
+        self._call.end()
+
+    def go_on(self) -> str | None:
+        """The id of the batch, unless the server refused to begin it, or the connection was lost meanwhile. Who is only
+        late is not given up: the server keeps what was begun for seconds, and only so many of them."""
+        self._timer.cancel()
+        answer = self._call.answers[0]
+        lost = self._call.over and answer is None and not self._late
+        refused = answer is not None and (answer.data or answer.headers)  # it says yes by an empty message
+        self._call.end()
+        return None if lost or refused else self._id
+
+
 class Writer:
     """Appends to one stream. `verify` finds out whether the log is still the one it was, and raises if not."""
 
@@ -120,7 +152,23 @@ class Writer:
                 outcomes[index] = outcome
         return outcomes
 
-    async def append_together(self, entries: Sequence[Entry]) -> list[int]:
+    def begin(self, first: Entry) -> Begun | None:
+        """Send the first message of a batch at once; None when it cannot be."""
+        client = self._connection.client
+        if too_large(first) or not self._connection.connected or client.crowded:
+            return None
+        call = self._replies.call(1)
+        id = self._new_batch()
+        try:
+            client.post(names.subject_of(first.actor), first.body, call.reply_to(), _batch_headers(first, id, 1))
+        except nats.errors.Error:
+            call.end()
+            return None
+        client.hurry()
+        return Begun(id, call)
+
+    async def append_together(self, entries: Sequence[Entry], begun: Begun | None = None) -> list[int]:
+        """`begun` with the first of them, if at all."""
         check_together(entries)
         if not entries:
             return []
@@ -128,7 +176,7 @@ class Writer:
             floor = self._continuity.highest
             call = self._replies.call(1)
             try:
-                await self._send_together(entries, call)
+                await self._send_together(entries, call, begun)
                 await call.gathered(limits.APPEND_TIMEOUT_MS)
             finally:
                 call.end()
@@ -166,33 +214,31 @@ class Writer:
                 call.skip()
         return unsent
 
-    async def _send_together(self, entries: Sequence[Entry], call: Call) -> None:
+    async def _send_together(self, entries: Sequence[Entry], call: Call, begun: Begun | None) -> None:
         """Raises when the last message cannot be sent: without it, the server forgets the batch."""
-        self._batches += 1
-        batch = f"{self._batch_prefix}-{self._batches}"
+        going_on = None if begun is None or len(entries) == 1 else begun.go_on()
+        batch, sent = (self._new_batch(), 0) if going_on is None else (going_on, 1)
         last = len(entries)
         client = self._connection.client
         interrupted = self._interrupted(call)
         try:
-            for index, entry in enumerate(entries, 1):
+            for index, entry in enumerate(entries[sent:], sent + 1):
                 if client.crowded:
                     await client.room(limits.APPEND_TIMEOUT_MS)
                     interrupted = self._interrupted(call)
                 if interrupted is not None:
                     raise interrupted
-                headers = {
-                    wire.EXPECTED_SEQUENCE: str(entry.expect.sequence),
-                    wire.MESSAGE_ID: entry.id,
-                    wire.BATCH_ID: batch,
-                    wire.BATCH_SEQUENCE: str(index),
-                    **entry.headers,
-                }
+                headers = _batch_headers(entry, batch, index)
                 if index == last:
                     headers[wire.BATCH_COMMIT] = "1"
                 reply = call.reply_to() if index == last else ""
                 client.post(names.subject_of(entry.actor), entry.body, reply, headers)
         except nats.errors.Error as error:
             raise LogUnavailable(f"the append cannot be sent: {error!r}") from error
+
+    def _new_batch(self) -> str:
+        self._batches += 1
+        return f"{self._batch_prefix}-{self._batches}"
 
     def _interrupted(self, call: Call) -> LogUnavailable | None:
         if not self._connection.connected or call.over:
@@ -252,6 +298,16 @@ class Writer:
                 place = f"{commit.recorded.sequence} stands behind {entry.expect.sequence}"
                 resolved.append(Conflict(entry.actor, f"{entry.actor}: another commit came first, {place}"))
         return resolved
+
+
+def _batch_headers(entry: Entry, batch: str, index: int) -> dict[str, str]:
+    return {
+        wire.EXPECTED_SEQUENCE: str(entry.expect.sequence),
+        wire.MESSAGE_ID: entry.id,
+        wire.BATCH_ID: batch,
+        wire.BATCH_SEQUENCE: str(index),
+        **entry.headers,
+    }
 
 
 def _failure(error: ApiError, actor: str) -> LogError:

@@ -205,6 +205,82 @@ class EventLogContract:
         with pytest.raises(ValueError, match=str(size)):
             await log.append_together([entry(f"demo.line.big.{number}") for number in range(size + 1)])
 
+    # ------------------------------------------------------------------ begun before all is known
+
+    @pytest.mark.parametrize("waited", [True, False])
+    async def test_a_batch_may_begin_before_all_of_it_is_known(self, log: EventLog, waited: bool) -> None:
+        """It is one batch all the same, in order, and stands where it was stored and not where it began."""
+        batch = log.begin(entry(CAROL, "c1"))
+        if waited:
+            await batch.prepared
+        [before] = await append(log, entry(ALICE, "a1"))
+        sequences = await batch.store([entry(ALICE, "a2", ExpectAt(before)), entry(BOB, "b1")])
+        assert sequences == list(range(sequences[0], sequences[0] + 3))
+        assert sequences[0] > before
+        recorded = await collect(log.read(before))
+        assert [(one.sequence, one.body) for one in recorded] == list(
+            zip(sequences, [b"c1", b"a2", b"b1"], strict=True)
+        )
+        marks = [one.batch for one in recorded if one.batch is not None]
+        assert [(mark.index, mark.last) for mark in marks] == [(1, False), (2, False), (3, True)]
+        assert len({mark.id for mark in marks}) == 1
+
+    async def test_a_batch_that_is_never_stored_is_nothing(self, log: EventLog) -> None:
+        """What it began with is not stored, and can be, later, by itself or with others."""
+        alice, bob = entry(ALICE, "a"), entry(BOB, "b")
+        for first in (alice, bob):
+            await log.begin(first).prepared
+        assert (await log.head()).last == 0
+        [stored] = await append(log, alice)
+        assert len(await log.append_together([bob, entry(CAROL, "c")])) == 2
+        assert await bodies(log.read()) == [b"a", b"b", b"c"]
+        assert stored == 1
+
+    @pytest.mark.parametrize("stale", [0, 1])
+    async def test_what_a_batch_expects_is_looked_at_when_it_is_stored(
+        self, log: EventLog, rival: EventLog, stale: int
+    ) -> None:
+        """Another commit that came after it began is a conflict that names the actor, and nothing of it is stored."""
+        actors = [ALICE, BOB]
+        batch = log.begin(entry(ALICE, "lost"))
+        await batch.prepared
+        await append(rival, entry(actors[stale], "first"))
+        with pytest.raises(Conflict) as caught:
+            await batch.store([entry(BOB, "lost")])
+        assert caught.value.actor == actors[stale]
+        assert await bodies(log.read()) == [b"first"]
+
+    async def test_a_begun_batch_may_stay_alone(self, log: EventLog) -> None:
+        """What it began with can be all that there is."""
+        batch = log.begin(entry(ALICE, "alone"))
+        await batch.prepared
+        [sequence] = await batch.store([])
+        recorded = await log.at(sequence)
+        assert recorded is not None
+        assert recorded.batch is not None
+        assert (recorded.body, recorded.batch.index, recorded.batch.last) == (b"alone", 1, True)
+
+    async def test_a_begun_batch_has_the_limits_of_any(self, log: EventLog) -> None:
+        """As many entries, of different actors, none too large; what breaks that is told when it is stored."""
+        size = limits.BATCH_ENTRIES_MAX
+        entries = [entry(f"demo.line.big.{number}", str(number)) for number in range(size + 1)]
+        with pytest.raises(ValueError, match=str(size)):
+            await log.begin(entries[0]).store(entries[1:])
+        with pytest.raises(ValueError, match="different actors"):
+            await log.begin(entries[0]).store([entries[1], entries[0]])
+        with pytest.raises(LogFull):
+            await log.begin(entry(ALICE, b"x" * (limits.LOG_MESSAGE_BYTES_MAX + 1))).store(entries[:1])
+        assert (await log.head()).last == 0
+        assert len(await log.begin(entries[0]).store(entries[1:-1])) == size
+
+    async def test_batches_may_be_open_beside_each_other(self, log: EventLog, rival: EventLog) -> None:
+        """Each is stored when it is, whichever began first."""
+        early, late = log.begin(entry(ALICE, "early")), rival.begin(entry(BOB, "late"))
+        await asyncio.gather(early.prepared, late.prepared)
+        await late.store([entry("demo.line.l")])
+        await early.store([entry("demo.line.e")])
+        assert await bodies(log.read()) == [b"late", b"", b"early", b""]
+
     # ------------------------------------------------------------------ races
 
     async def test_one_writer_wins_each_place(self, log: EventLog, rival: EventLog) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 
-from events.nats.client import QuickClient, _frame
+from events.nats.client import CROWDED_BYTES, QuickClient, _frame
+from tests.support.waiting import until
 
 OURS, THEIRS = 1, 2
 STREAM = (
@@ -120,6 +121,44 @@ async def test_a_header_cannot_bring_another_one(header: tuple[str, str]) -> Non
     with pytest.raises(ValueError, match="line break"):
         client.post("a", b"", headers=dict([header]))
     assert client._pending_data_size == 0
+
+
+class Pipe:
+    """A stream writer whose other end takes nothing until it is let."""
+
+    def __init__(self) -> None:
+        self.transport = self
+        self.written: list[int] = []
+        self.taken = asyncio.Event()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0 if self.taken.is_set() else CROWDED_BYTES + 1
+
+    def write(self, data: bytes) -> None:
+        self.written.append(len(data))
+
+    async def drain(self) -> None:
+        await self.taken.wait()
+
+
+async def test_what_is_hurried_is_written_at_once_and_not_into_a_full_socket() -> None:
+    """What comes behind a write that fills the socket waits until that was taken, hurried or not."""
+    client, pipe = Listening(), Pipe()
+    client._max_payload = client._max_pending_size = 1 << 20
+    client._status = Client.CONNECTED
+    client._transport = type("Transport", (), {"_io_writer": pipe})()
+    client.post("a", b"first")
+    client.hurry()
+    assert len(pipe.written) == 1
+    client.post("a", b"second")
+    client.hurry()
+    await asyncio.sleep(0.01)
+    assert len(pipe.written) == 1
+    pipe.taken.set()
+    await until(lambda: len(pipe.written) == 2)
 
 
 def test_frames_are_written_as_the_protocol_says() -> None:

@@ -14,7 +14,7 @@ from events.log import EXPECT_NEW, Entry, ExpectAt
 from events.nats.connection import connect
 from events.nats.log import JetStreamLog
 from events.nats.server import NatsServer
-from tests.contracts.log_contract import ALICE, BOB, CAROL, append, bodies, entry, take
+from tests.contracts.log_contract import ALICE, BOB, CAROL, append, bodies, collect, entry, take
 from tests.support.jetstream import Site, connected, opened_log
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
@@ -134,6 +134,106 @@ async def test_a_batch_that_left_no_trace_is_unknown(site: Site) -> None:
         with pytest.raises(UnknownOutcome):
             await appending
         assert await bodies(near.read()) == []
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who begins a batch waits until the server says that it is prepared."""
+    monkeypatch.setattr(limits, "PREPARED_WITHIN_MS", 600_000)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_a_batch_that_began_before_the_connection_went_is_stored_all_the_same(site: Site, prepared: bool) -> None:
+    """Once, whether the server knows how it began or not."""
+    async with near_and_far(site) as (near, far, proxy):
+        if not prepared:
+            proxy.swallow_requests()
+        batch = far.begin(entry(ALICE, "a"))
+        if prepared:
+            await batch.prepared
+        else:
+            await until(lambda: proxy.bytes_swallowed > 0)
+        proxy.cut()
+        await batch.prepared
+        await connected(far, be=False)
+        await proxy.heal()
+        await connected(far)
+        assert await batch.store([entry(BOB, "b")]) == [1, 2]
+        assert await bodies(near.read()) == [b"a", b"b"]
+
+
+async def test_a_server_that_does_not_say_so_is_waited_for_a_while_only(site: Site) -> None:
+    """It may have begun all the same, and is sent the rest."""
+    async with near_and_far(site) as (near, far, proxy):
+        proxy.swallow_answers()
+        batch = far.begin(entry(ALICE, "a"))
+        async with asyncio.timeout(20):
+            await batch.prepared
+        assert far.connected
+        await until(lambda: proxy.bytes_swallowed > 0)
+        await proxy.heal()
+        await connected(far, be=False)
+        await connected(far)
+        assert await batch.store([entry(BOB, "b")]) == [1, 2]
+        assert await batch_ids(near) == ["1", "1"]
+
+
+async def test_a_late_server_is_not_left_with_batches_that_nobody_ends(site: Site) -> None:
+    """It keeps no more than 50 open, for everybody, and forgets one after seconds."""
+    async with near_and_far(site) as (near, far, proxy):
+        proxy.delay(limits.PREPARED_WITHIN_MS + 5)
+        for number in range(60):
+            batch = far.begin(entry(f"demo.line.a{number}"))
+            await batch.prepared
+            await batch.store([entry(f"demo.line.b{number}")])
+        assert await batch_ids(near) == [str(number + 1) for number in range(60) for _ in range(2)]
+
+
+async def batch_ids(log: JetStreamLog) -> list[str]:
+    """Of each commit, which one of its writer's batches it came with."""
+    marks = [one.batch for one in await collect(log.read())]
+    return [mark.id.rpartition("-")[2] for mark in marks if mark is not None]
+
+
+async def test_a_begun_batch_that_landed_unheard_succeeds(site: Site) -> None:
+    """As any other whose acknowledgement was lost."""
+    async with near_and_far(site) as (near, far, proxy):
+        batch = far.begin(entry(CAROL))
+        await batch.prepared
+        proxy.swallow_answers()
+        storing = asyncio.ensure_future(batch.store([entry(ALICE), entry(BOB)]))
+        await take(near.follow(), 3)
+        await proxy.heal()
+        assert await storing == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_server_that_forgot_how_a_batch_began_stores_nothing(own_server: NatsServer) -> None:
+    """It has started anew since, and says that the batch is incomplete: a refusal of all of it."""
+    async with opened_log(own_server) as log:
+        batch = log.begin(entry(ALICE))
+        await batch.prepared
+        await own_server.kill()
+        await connected(log, be=False)
+        await own_server.start()
+        await connected(log)
+        with pytest.raises(LogUnavailable):
+            await batch.store([entry(BOB)])
+        assert (await log.head()).last == 0
+
+
+@pytest.mark.usefixtures("patient")
+async def test_the_server_says_when_it_has_prepared_a_batch(site: Site) -> None:
+    """It is not guessed by the time. What stays alone has begun in vain: its batch needs a message to end with."""
+    async with opened_log(site) as log:
+        batch = log.begin(entry(ALICE))
+        other = log.begin(entry(CAROL))
+        async with asyncio.timeout(20):
+            await asyncio.gather(batch.prepared, other.prepared)
+        await batch.store([entry(BOB)])
+        await other.store([])
+        assert await batch_ids(log) == ["1", "1", "3"]
 
 
 async def test_a_lost_connection_ends_the_wait_at_once(site: Site) -> None:

@@ -152,3 +152,24 @@ async def test_units_go_apart_at_the_same_time(log: Held) -> None:
     assert [kind for kind, _ in log.appends] == ["together", "each", "together", "together"]
     log.release("acknowledge")
     assert [isinstance(result, list) for result in await task] == [False, True, True]
+
+
+async def test_a_batch_that_has_begun_takes_the_others_with_it(log: Held) -> None:
+    """However few came of it: it has been prepared for them."""
+    units = [[entry("a")], [entry("b")]]
+    assert await store(log, units, 8, log.begin(units[0][0])) == [[1], [2]]
+    assert (log.begun, log.appends) == (["a"], [("together", ("a", "b"))])
+
+
+async def test_a_begun_batch_that_is_refused_harms_no_other(log: Held) -> None:
+    """As with any batch: all go again on their own, and only the stale one is refused."""
+    await store(log, [[entry("a")]], 8)
+    units = [[entry("a", "late")], [entry("b")], [entry("c")]]
+    assert outcomes(await store(log, units, 2, log.begin(units[0][0]))) == ["conflict", [2], [3]]
+
+
+async def test_a_begun_batch_of_unknown_outcome_leaves_all_unknown(log: Held) -> None:
+    """It is all or none, so none of its units may be taken for stored or for refused."""
+    units = [[entry("a")], [entry("b")]]
+    log.fail(UnknownOutcome())
+    assert outcomes(await store(log, units, 1, log.begin(units[0][0]))) == ["unknown_outcome"] * 2

@@ -1,6 +1,7 @@
 """A log on reins: one host's view of a shared log, on which calls can be held, failed, and looked at.
 
 log = Held(shared)
+log.hold("prepare")         # batches that have begun are not prepared
 log.hold("append")          # appends wait before they are stored
 log.hold("acknowledge")     # appends are stored, and their acknowledgements wait
 log.release("append")
@@ -15,12 +16,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Final, Literal, TypeAlias
 
 from events.errors import LogError, LogUnavailable
-from events.log import Entry, EventLog, LogHead, Recorded, Step
+from events.log import Batch, Entry, EventLog, LogHead, Recorded, Step
 
-Gate: TypeAlias = Literal["append", "acknowledge", "read"]
+Gate: TypeAlias = Literal["prepare", "append", "acknowledge", "read"]
 
 
 class Held:
@@ -33,10 +35,11 @@ class Held:
         self.fails_after: int | None = None
         """How many commits the next replay gets to see before the log fails it."""
         self.appends: Final[list[tuple[Literal["each", "together"], tuple[str, ...]]]] = []
+        self.begun: Final[list[str]] = []
         self.looked_up: Final[list[tuple[str, ...]]] = []
         self.read_at: Final[list[tuple[int, ...]]] = []
         self.replayed: Final[list[tuple[str, int]]] = []
-        self.held: Final[dict[Gate, int]] = {"append": 0, "acknowledge": 0, "read": 0}
+        self.held: Final[dict[Gate, int]] = {"prepare": 0, "append": 0, "acknowledge": 0, "read": 0}
         """How many calls wait at each gate."""
         self._gates: Final[dict[Gate, asyncio.Event]] = {gate: asyncio.Event() for gate in self.held}
         for gate in self._gates.values():
@@ -102,6 +105,15 @@ class Held:
             await self.log.append_together(entries)
         await self._pass("acknowledge")
         raise error
+
+    def begin(self, first: Entry) -> Batch:
+        self.begun.append(first.actor)
+        prepared: asyncio.Future[None] = asyncio.ensure_future(self._prepare())
+        return Batch(first, self.append_together, prepared)
+
+    async def _prepare(self) -> None:
+        with suppress(LogUnavailable):
+            await self._pass("prepare")
 
     async def last_of(self, actors: Sequence[str]) -> dict[str, Recorded]:
         self.looked_up.append(tuple(actors))
