@@ -2,7 +2,7 @@
 
 Each file is plain JSON; README.md says what each is. What follows from the server is worked out by the server here, so
 that a client which agrees with the vectors agrees with it; what a client says and when (`streams.json`) is written down
-in `dialogues`, because only a client decides that.
+in `dialogues`, because only a client decides that, and what is done with a real gateway (`live.json`) in `scenarios`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
-from clients.conformance import dialogues, folds
+from clients.conformance import dialogues, folds, scenarios
 from clients.conformance.folds import place, plain
 from events.waiting import work
 from gateway.problems import Problem, not_known
@@ -140,6 +140,7 @@ MADE: Final[dict[str, tuple[str, Callable[[], Any]]]] = {
     "problems": ("answers that are none", lambda: list(problems())),
     "webhooks": ("whether a delivery is ours", lambda: list(webhooks())),
     "work": ("proof of work", lambda: list(works())),
+    "live": ("what is done with a real gateway, and what comes of it", lambda: list(scenarios.cases())),
 }  # fmt: skip
 
 

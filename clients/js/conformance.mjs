@@ -4,12 +4,14 @@
  *     node conformance.mjs http://127.0.0.1:8080 ../conformance
  *
  * The gateway has the demo organisation, and the environment variable `TIDEGATE_KEY` an API key of its owner. Ends with
- * status 0 when all is well. Without a gateway (`-` for its address), only the vectors are gone through.
+ * status 0 when all is well. Without a gateway (`-` for its address), only the vectors are gone through. The words of the
+ * scenarios (`live.json`) are explained in `scenarios.py`, beside it.
  */
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inspect, isDeepStrictEqual } from "node:util";
 
 import {
   Dialogue,
@@ -19,7 +21,6 @@ import {
   aheadOf,
   does,
   doWork,
-  localDate,
   slotsOf,
   verifyWebhook,
   visitOf,
@@ -28,6 +29,10 @@ import { problemOf } from "./src/problem.js";
 
 const [, , url = "-", folder = join(import.meta.dirname, "../conformance")] = process.argv;
 const WITHIN_MS = 15_000;
+const LOOK_EVERY_MS = 20;
+const DAY_MS = 86_400_000;
+const SLOT_MS = DAY_MS / 96;
+const FORGED = "ts.demo.abc.6b29def2.AAAA";
 let done = 0;
 let failed = 0;
 
@@ -37,7 +42,7 @@ async function check(name, run) {
     done += 1;
   } catch (error) {
     failed += 1;
-    console.error(`not ok: ${name}\n${error.stack}\n`);
+    console.error(`not ok: ${name}\n${inspect(error)}\n`);
   }
 }
 
@@ -145,223 +150,239 @@ for (const [name, run] of Object.entries(VECTORS)) {
 
 // A gateway
 
-const HOUR_MS = 3_600_000;
+/** Operations whose arguments are not the one object that stands in a step. */
+const OPERATIONS = {
+  put_resource: (client, { id, ...wanted }) => client.putResource(id, wanted),
+  put_event_type: (client, { slug, ...wanted }) => client.putEventType(slug, wanted),
+  resource: (client, { id }) => client.resource(id),
+  resources: (client) => client.resources(),
+  hold: (client, wanted, options) => client.hold(wanted, options),
+  keep_hold: (client, { hold }) => client.keepHold(hold),
+  release_hold: (client, { hold }) => client.releaseHold(hold),
+  book: (client, wanted) => client.book(wanted),
+  booking: (client, { booking, manage_token }) => client.booking(booking, { manageToken: manage_token }),
+  reschedule: (client, { booking, ...wanted }) => client.reschedule(booking, wanted),
+  cancel: (client, { booking, ...by }) => client.cancel(booking, by),
+  async bookings(client, asked) {
+    const found = [];
+    for await (const { booking } of client.bookings(asked)) found.push(booking);
+    return { bookings: found };
+  },
+  put_room: (client, { room, ...settings }) => client.putRoom(room, settings),
+  step_room: (client, { room, step }) => client.stepRoom(room, step),
+  draw: (client, { room, ...by }) => client.drawRoom(room, by),
+  check_pass: (client, { room, shown }) => client.checkPass(room, shown),
+  join: (client, { room, ...wanted }) => client.join(room, wanted),
+  stand_in_line: (client, { room, ...wanted }) => client.standInLine(room, wanted),
+  wait: (client, { ticket }) => client.wait(ticket, { signal: within() }),
+  ticket: (client, { ticket }) => client.ticket(ticket),
+  claim: (client, { ticket }) => client.claim(ticket),
+  leave: (client, { ticket }) => client.leave(ticket),
+  issue_key: (client, wanted) => client.issueKey(wanted),
+  keys: (client) => client.keys(),
+  revoke_key: (client, { id }) => client.revokeKey(id),
+  put_webhook: (client, { id, ...wanted }) => client.putWebhook(id, wanted),
+  webhooks: (client) => client.webhooks(),
+  remove_webhook: (client, { id }) => client.removeWebhook(id),
+};
+const OVER_A_STREAM = {
+  hold: (body) => ({ body }),
+  release_hold: (args) => ({ args }),
+};
+const WATCHED = {
+  day: (client, of) => client.day({ ...of, tz: "UTC" }),
+  month: (client, of) => client.month(of),
+  room: (client, { room }) => client.roomView(room),
+  ticket: (client, { ticket }) => client.ticketView(ticket),
+  topic: (client, { topic }) => client.stream.topic(topic),
+};
+const SHOWN = {
+  day({ value }, { visits = [] }) {
+    const runs = [];
+    value.slots.forEach(({ use, units }, slot) => {
+      const last = runs.at(-1);
+      if (last && last[2] === use && last[3] === units) last[1] = slot + 1;
+      else runs.push([slot, slot + 1, use, units]);
+    });
+    const instant = (slot) => value.start + slot * SLOT_MS;
+    return {
+      runs,
+      visits: visits.map(([first, end]) => {
+        const { state, units } = value.visit(instant(first), instant(end));
+        return [first, end, state, units];
+      }),
+    };
+  },
+  month: ({ value }) => ({
+    busy: Object.fromEntries(value.days.filter(({ busySlots }) => busySlots).map((day) => [day.date, day.busySlots])),
+  }),
+  room: ({ value }) => value,
+  ticket: ({ value }) => value,
+  topic: ({ state }) => state,
+};
+
+function within() {
+  return AbortSignal.timeout(WITHIN_MS);
+}
+
+function agrees(wanted, found) {
+  if (wanted === null || typeof wanted !== "object") return wanted === found;
+  if (Array.isArray(wanted)) return isDeepStrictEqual(wanted, found);
+  if (wanted.one_of) return wanted.one_of.some((one) => agrees(one, found));
+  if (wanted.has) return found.some((one) => agrees(wanted.has, one));
+  if (wanted.busy) return isDeepStrictEqual(wanted, found);
+  return Object.entries(wanted).every(([name, one]) => found !== null && name in found && agrees(one, found[name]));
+}
+
+function compare(wanted, found) {
+  assert.ok(agrees(wanted, found), `${JSON.stringify(found)} is not ${JSON.stringify(wanted)}`);
+}
+
+/** Whoever asks a gateway, and what they have been told so far. */
+class Gateway {
+  #WebSocket;
+  #clients = new Map();
+  #watched = new Map();
+  #holdings = new Map();
+  #stops = [];
+  #named;
+
+  constructor(WebSocket) {
+    this.#WebSocket = WebSocket;
+    const date = new Date(Date.now() + 20 * DAY_MS).toISOString().slice(0, 10);
+    this.#named = { run: Date.now().toString(36), date, month: date.slice(0, 7) };
+  }
+
+  close() {
+    for (const stop of this.#stops) stop();
+    for (const client of this.#clients.values()) client.close();
+  }
+
+  /** One step of a scenario. */
+  async do(written) {
+    const step = this.#said(written);
+    let answer;
+    try {
+      answer = await this.#done(step);
+    } catch (problem) {
+      if (!(problem instanceof Problem) || !step.refused) throw problem;
+      return compare(step.refused, problem);
+    }
+    assert.ok(!step.refused, `not refused: ${JSON.stringify(answer)}`);
+    if (step.gives) compare(step.gives, answer);
+    if (step.as) this.#named[step.as] = answer;
+  }
+
+  async #done(step) {
+    const client = step.who && (await this.#client(step.who));
+    if (step.guess) return this.#guessed(client, step);
+    if (step.over === "stream") return (await client.stream.call(step.do, OVER_A_STREAM[step.do](step.with))).answer;
+    if (step.do) return OPERATIONS[step.do](client, step.with, { key: step.key });
+    if (step.watch) return this.#watch(client, step);
+    if (step.topics)
+      return void (await Promise.all(step.topics.map((name) => client.stream.topic(name).ready(within()))));
+    if (step.until) return this.#until(step.until, step.shows);
+    if (step.now) return compare(step.shows, this.#shown(step.now, step.shows));
+    if (step.reaches) return void (await client.stream.sync((await this.#client(step.reaches)).position));
+    if (step.holding) return void this.#holdings.set(step.as, await client.holding(step.holding));
+    if (step.outlives) return this.#outlives(this.#holdings.get(step.outlives));
+    if (step.lets_go) return void (await this.#holdings.get(step.lets_go).release());
+    if (step.same) return compare(step.same[1], step.sorted ? step.same[0].sort() : step.same[0]);
+    assert.fail(`no client knows what that is: ${JSON.stringify(step)}`);
+  }
+
+  async #client(who) {
+    if (!this.#clients.has(who)) {
+      const token = { owner: process.env.TIDEGATE_KEY, forged: FORGED }[who];
+      const client = new Tidegate({ url, org: "demo", token, WebSocket: this.#WebSocket });
+      this.#clients.set(who, client);
+      if (!token) await client.begin();
+    }
+    return this.#clients.get(who);
+  }
+
+  async #watch(client, { watch, of, as }) {
+    const view = WATCHED[watch](client, of);
+    await view.ready(within());
+    this.#stops.push(view.subscribe(() => {}));
+    this.#watched.set(as, { view, of, kind: watch });
+  }
+
+  #shown(name, wanted) {
+    const { view, kind } = this.#watched.get(name);
+    return SHOWN[kind](view, wanted);
+  }
+
+  async #until(name, shows) {
+    const { view } = this.#watched.get(name);
+    const [signal, isSo] = [within(), () => agrees(shows, this.#shown(name, shows))];
+    let stop = () => {};
+    await new Promise((resolve) => {
+      stop = view.subscribe(() => isSo() && resolve());
+      signal.addEventListener("abort", resolve);
+      if (isSo()) resolve();
+    });
+    stop();
+    compare(shows, this.#shown(name, shows));
+  }
+
+  async #outlives(holding) {
+    const [first, signal] = [holding.placed.expires_at, within()];
+    while (holding.expiresAt === first || Date.now() < Date.parse(first)) {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    assert.equal(holding.lost.aborted, false);
+  }
+
+  async #guessed(client, { do: command, with: given, guess }) {
+    const { resource, date } = this.#watched.get(guess.of).of;
+    const [first, end] = guess.holds;
+    const bits = (1n << BigInt(end)) - (1n << BigInt(first));
+    const done = client.stream.topic(`holds/${resource}/${date}`).guess(
+      ({ held, units }) => ({
+        held: (BigInt(`0x${held}`) | bits).toString(16).padStart(24, "0"),
+        units: [...units, guess.holds],
+      }),
+      () => client.stream.call(command, OVER_A_STREAM[command](given)),
+    );
+    compare(guess.shows, this.#shown(guess.of, guess.shows));
+    return (await done).answer;
+  }
+
+  /** With what its names stand for. */
+  #said(written) {
+    if (Array.isArray(written)) return written.map((one) => this.#said(one));
+    if (written !== null && typeof written === "object") {
+      return Object.fromEntries(Object.entries(written).map(([name, one]) => [this.#said(name), this.#said(one)]));
+    }
+    if (typeof written !== "string") return written;
+    const whole = /^\{([a-z_0-9.]+)\}$/.exec(written);
+    if (whole) return this.#found(whole[1]);
+    return written.replaceAll(/\{([a-z_0-9.]+)\}/g, (_, path) => this.#found(path));
+  }
+
+  #found(path) {
+    const found = path.split(".").reduce((about, name) => about?.[name], this.#named);
+    assert.notEqual(found, undefined, path);
+    return found;
+  }
+}
 
 async function live() {
-  const WebSocket = globalThis.WebSocket ?? (await import("ws")).default;
-  const caller = { url, org: "demo", WebSocket };
-  const visitor = new Tidegate(caller);
-  const other = new Tidegate(caller);
-  const owner = new Tidegate({ ...caller, token: process.env.TIDEGATE_KEY });
-  const within = () => AbortSignal.timeout(WITHIN_MS);
-  const until = async (view, isSo) => {
-    const signal = within();
-    await new Promise((resolve, reject) => {
-      const look = () => (signal.aborted ? end(() => reject(signal.reason)) : isSo(view.value) && end(resolve));
-      const stop = view.subscribe(look);
-      const end = (then) => (stop(), then());
-      signal.addEventListener("abort", look);
-      queueMicrotask(look);
+  const gateway = new Gateway(globalThis.WebSocket ?? (await import("ws")).default);
+  const { cases } = JSON.parse(await readFile(join(folder, "live.json"), "utf8"));
+  for (const { name, steps } of cases) {
+    await check(name, async () => {
+      for (const step of steps) {
+        await gateway.do(step).catch((error) => {
+          throw new Error(JSON.stringify(step), { cause: error });
+        });
+      }
+      console.log(`live: ${name} (${steps.length} steps)`);
     });
-    return view.value;
-  };
-  await visitor.begin();
-  await other.begin();
-  const [resource, tz] = ["studio-south", "Europe/Lisbon"];
-  /** Two free starts that are not today, on different days. */
-  const free = [];
-  for (let day = 1; day < 60 && free.length < 2; day++) {
-    const date = localDate(Date.now() + day * 24 * HOUR_MS, tz);
-    const slots = await visitor.slots({ event_type: "session", resource, date, duration: 60 });
-    const found = slots.find(({ state }) => state === "free");
-    if (found) free.push({ date, start: found.start, end: found.end });
   }
-  const [first, second] = free;
-  const wanted = { event_type: "session", resource, start: first.start, duration: 60 };
-  const view = visitor.day({ resource, date: first.date, tz });
-  const useAt = (day, start) => day?.slots.find((slot) => slot.start === Date.parse(start))?.use;
-
-  await check("a day is shown, and a hold, a booking and its end change it", async () => {
-    const day = await view.ready(within());
-    assert.equal(useAt(day, first.start), "free");
-    const holding = await other.holding(wanted);
-    await until(view, (now) => useAt(now, first.start) === "held");
-    const kept = await other.keepHold(holding.hold);
-    assert.ok(Date.parse(kept.expires_at) > 0);
-    const booked = await other.book({
-      ...wanted,
-      hold: holding.hold,
-      answers: { project: "x" },
-      booker: { name: "Ann" },
-    });
-    holding.stop();
-    await until(view, (now) => useAt(now, first.start) === "full");
-    assert.equal(view.value.visit(Date.parse(first.start), Date.parse(first.end)).state, "full");
-    const shown = await other.booking(booked.booking, { manageToken: booked.manage_token });
-    assert.deepEqual([shown.status, shown.booker.name], ["confirmed", "Ann"]);
-    await other.cancel(booked.booking, { manage_token: booked.manage_token }).catch(async (problem) => {
-      assert.equal(problem.code, "too_late"); // the demo asks for a day's notice
-      await owner.cancel(booked.booking);
-    });
-    await until(view, (now) => useAt(now, first.start) === "free");
-  });
-
-  await check("a month agrees with its days", async () => {
-    const month = await visitor.month({ resource, month: first.date.slice(0, 7) }).ready(within());
-    const answered = await visitor.stream.topic(`day/${resource}/${month.days.at(-1).date}`).ready(within());
-    const bits = BigInt(`0x${answered.busy}`).toString(2).replaceAll("0", "").length;
-    assert.equal(month.days.at(-1).busySlots, bits);
-  });
-
-  await check("somebody else's slot is refused, in words, and what is refused changes nothing", async () => {
-    const held = await other.hold({ ...wanted, start: second.start });
-    await assert.rejects(visitor.hold({ ...wanted, start: second.start }), (problem) => {
-      assert.ok(problem instanceof Problem);
-      assert.deepEqual([problem.code, problem.fault], ["taken", "late"]);
-      return true;
-    });
-    await other.releaseHold(held.hold);
-  });
-
-  await check("the same key has one effect and gets the first answer", async () => {
-    const key = `conformance-${Date.now()}`;
-    const one = await other.hold({ ...wanted, start: second.start }, { key });
-    const again = await other.hold({ ...wanted, start: second.start }, { key });
-    assert.equal(one.hold, again.hold);
-    await assert.rejects(other.hold(wanted, { key }), { code: "idempotency_key_reused" });
-    await other.releaseHold(one.hold);
-  });
-
-  await check("a guess is shown at once, and gone when the answer has arrived", async () => {
-    const name = `holds/${resource}/${new Date(Date.parse(second.start)).toISOString().slice(0, 10)}`;
-    const topic = visitor.stream.topic(name);
-    const stop = topic.subscribe(() => {});
-    const before = (await topic.ready(within())).held;
-    const guessed = { held: "f".repeat(24), units: [[0, 96, 1]] };
-    const states = [];
-    const look = topic.subscribe(() => states.push(topic.state.held));
-    const { answer, position } = await topic.guess(
-      () => guessed,
-      () => visitor.stream.call("hold", { body: { ...wanted, start: second.start } }),
-    );
-    assert.equal(states[0], guessed.held);
-    await visitor.stream.sync(position);
-    assert.notEqual(topic.state.held, guessed.held);
-    assert.notEqual(topic.state.held, before);
-    await assert.rejects(
-      topic.guess(
-        () => guessed,
-        () => visitor.stream.call("hold", { body: {} }),
-      ),
-      { code: "malformed" },
-    );
-    assert.notEqual(topic.state.held, guessed.held);
-    await visitor.stream.call("release_hold", { args: { hold: answer.hold } });
-    await until({ value: null, subscribe: (told) => topic.subscribe(told) }, () => topic.state.held === before);
-    look();
-    stop();
-  });
-
-  const room = `conformance-${Date.now().toString(36)}`;
-  await check("a room is made, run and stood in line for; a place is exact without being asked for", async () => {
-    await owner.putRoom(room, { title: "Conformance", capacity: 1, per_minute: 600, straight_through: false });
-    const early = new Tidegate(caller);
-    await early.begin();
-    await owner.stepRoom(room, "open");
-    const shown = owner.roomView(room);
-    await until(shown, (value) => value?.phase === "open");
-    const inside = await early.join(room);
-    await early.wait(inside.ticket, { signal: within() });
-    const seat = await early.claim(inside.ticket);
-    assert.equal(seat.status, "active");
-    assert.equal((await visitor.checkPass(room, seat.pass)).ticket, inside.ticket);
-    const mine = await visitor.join(room);
-    const theirs = await other.join(room);
-    assert.equal((await other.join(room)).ticket, theirs.ticket);
-    const standing = other.ticketView(theirs.ticket);
-    await until(standing, (value) => value?.ahead === 1 && value.position === 2);
-    await visitor.leave(mine.ticket);
-    await until(standing, (value) => value?.ahead === 0);
-    await early.leave(inside.ticket);
-    const called = await other.wait(theirs.ticket, { signal: within() });
-    assert.ok(["called", "active", "claim_waits"].includes(called.state));
-    assert.equal((await other.claim(theirs.ticket)).status, "active");
-    await until(shown, (value) => value?.waiting === 0);
-    const late = await early.join(room);
-    const stands = early.ticketView(late.ticket);
-    await until(stands, (value) => value?.state === "waiting");
-    await owner.stepRoom(room, "close");
-    await until(shown, (value) => value?.phase === "closed");
-    await until(stands, (value) => value?.state === "closed");
-    await assert.rejects(visitor.wait(mine.ticket, { signal: within() }), { code: "ticket_over" });
-    early.close();
-  });
-
-  await check("who joined before a draw has no place, and then the one that was drawn", async () => {
-    const drawn = `${room}-drawn`;
-    const secret = "nobody knows this before";
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret)));
-    const commitment = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    await owner.putRoom(drawn, { draw: true, commitment, capacity: 1, straight_through: false });
-    await owner.stepRoom(drawn, "start");
-    const tickets = [await visitor.join(drawn), await other.join(drawn)];
-    const standing = tickets.map(({ ticket }, at) => [visitor, other][at].ticketView(ticket));
-    for (const one of standing) await until(one, (value) => value?.state === "drawing" && value.place === null);
-    await owner.drawRoom(drawn, { secret });
-    for (const one of standing)
-      await until(one, (value) => value !== null && value.place !== null && value.state !== "drawing");
-    assert.deepEqual(standing.map(({ value }) => value.place).sort(), [0, 1]);
-    await owner.stepRoom(drawn, "close");
-  });
-
-  await check("work is done where a room asks for it, for the visitor or for who they say they are", async () => {
-    for (const settings of [{ work_bits: 8 }, { work_bits: 8, one_per_identity: true }]) {
-      const busy = `${room}-work-${settings.one_per_identity ? "who" : "any"}`;
-      await owner.putRoom(busy, { capacity: 5, ...settings });
-      await owner.stepRoom(busy, "open");
-      await assert.rejects(visitor.join(busy, { identity: "ann@example.org" }), { code: "work_needed" });
-      const ticket = await visitor.standInLine(busy, { identity: "ann@example.org" });
-      assert.ok(ticket.ticket.startsWith(`${busy}.`));
-      await owner.stepRoom(busy, "close");
-    }
-  });
-
-  await check("what may not be followed is told so, and what can goes on", async () => {
-    await assert.rejects(visitor.stream.topic(`numbers/${room}`).ready(within()), { code: "not_permitted" });
-    assert.equal((await owner.stream.topic(`numbers/${room}`).ready(within())).phase, "closed");
-    await assert.rejects(visitor.stream.topic("day/nothing/2026-12-07").ready(within()), {
-      code: "unknown_resource",
-    });
-  });
-
-  await check("sixty topics at once begin, though the gateway takes sixteen requests at a time", async () => {
-    const names = Array.from({ length: 50 }, (_, day) => {
-      return `day/${resource}/${new Date(Date.now() + day * 24 * HOUR_MS).toISOString().slice(0, 10)}`;
-    });
-    const states = await Promise.all(names.map((name) => owner.stream.topic(name).ready(within())));
-    assert.ok(states.every(({ capacity }) => capacity === 1));
-  });
-
-  await check("whoever shows a forged token is told so, and does not try for ever", async () => {
-    const forged = new Tidegate({ ...caller, token: "ts.demo.abc.6b29def2.AAAA" });
-    await assert.rejects(forged.resources(), { code: "bad_token" });
-    await assert.rejects(forged.stream.topic(`room/${room}`).ready(within()), { code: "bad_token" });
-    forged.close();
-  });
-
-  await check("pages of bookings, keys and webhooks are read and written", async () => {
-    let count = 0;
-    for await (const booking of owner.bookings({ resource, limit: 5 })) count += Number(booking.booking.length > 0);
-    assert.ok(count > 5, `${count} bookings`);
-    const told = await owner.issueKey({ role: "viewer", name: "conformance" });
-    assert.ok((await owner.keys()).keys.some(({ id }) => id === told.id));
-    await owner.revokeKey(told.id);
-    const put = await owner.putWebhook("conformance", { url: "https://example.com/hooks", events: ["booking.*"] });
-    assert.ok(put.secret === null || put.secret.startsWith("whsec_"));
-    await owner.removeWebhook("conformance");
-  });
-
-  for (const client of [visitor, other, owner]) client.close();
+  gateway.close();
 }
 
 if (url !== "-") await live();

@@ -1,17 +1,11 @@
-"""The JavaScript client: its own tests, what all clients agree on, and real gateways that stop and die.
-
-It needs Node, and what `npm ci` fetches once. Without Node the tests are skipped, and say so.
-"""
+"""The JavaScript client: its own tests, its tour, and real gateways that stop and die."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,16 +15,13 @@ import httpx
 import pytest
 
 from events.calendar.zones import local_day_span
+from tests.clients.javascript import CLIENT, run
 from tests.clients.stand import Stand
 from tests.support.stack import environment
 
 pytestmark = pytest.mark.xdist_group("clients")
 
-ROOT: Final = Path(__file__).parents[2]
-CLIENT: Final = ROOT / "clients" / "js"
 FOLLOWER: Final = Path(__file__).parent / "follower.mjs"
-NODE_MIN: Final = 20
-WITHIN_S: Final = 120
 HEARD_WITHIN_S: Final = 30
 ZONES: Final = (
     "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "Africa/Cairo", "Asia/Kathmandu",
@@ -42,31 +33,6 @@ let asked = "";
 for await (const chunk of process.stdin) asked += chunk;
 console.log(JSON.stringify(JSON.parse(asked).map(([tz, date]) => Object.values(localDay(date, tz)))));
 """
-
-
-def run(*words: str, said: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        words, cwd=CLIENT, env=environment(**more), input=said, capture_output=True, text=True, timeout=WITHIN_S,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{' '.join(words)[:200]}\n{done.stdout[-8_000:]}\n{done.stderr[-8_000:]}"
-    return done
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    """Where Node is, with the client's packages for development."""
-    found = shutil.which("node")
-    if found is None or shutil.which("npm") is None:
-        pytest.skip("THE JAVASCRIPT CLIENT IS NOT TESTED: there is no Node here (https://nodejs.org)")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version[1:].partition(".")[0]) < NODE_MIN:
-        pytest.skip(f"THE JAVASCRIPT CLIENT IS NOT TESTED: Node {version} is here, and it needs {NODE_MIN}")
-    wanted, has = CLIENT / "package-lock.json", CLIENT / "node_modules" / ".package-lock.json"
-    if not has.exists() or has.stat().st_mtime < wanted.stat().st_mtime:
-        run("npm", "ci", "--no-audit", "--no-fund")
-        os.utime(has)
-    return found
 
 
 @pytest.mark.usefixtures("node")
@@ -81,17 +47,11 @@ def test_its_own_tests_pass() -> None:
     run("npm", "test", "--silent")
 
 
-def test_it_agrees_with_all_clients_and_with_a_gateway(node: str, stand: Stand) -> None:
-    """By the vectors of the conformance suite, and by what a visitor and an owner do."""
-    run(node, "conformance.mjs", stand.url, str(ROOT / "clients" / "conformance"), TIDEGATE_KEY=stand.key)
-
-
 def test_its_readme_is_true(node: str, stand: Stand) -> None:
-    """The tour works as it is written, from top to bottom."""
+    """The tour works as it is written, from top to bottom, in any Node that it is for."""
     blocks = re.findall(r"```js\n(.*?)```", (CLIENT / "README.md").read_text("utf-8"), re.DOTALL)
     tour = "\n".join(blocks).replace("http://127.0.0.1:8080", stand.url)
-    newer = [] if "undefined" not in run(node, "-p", "typeof WebSocket").stdout else ["--experimental-websocket"]
-    told = run(node, *newer, "--input-type=module", "-e", tour)
+    told = run(node, "--input-type=module", "-e", tour)
     assert "taken late 409" in told.stdout and "called active true" in told.stdout, told.stdout
 
 

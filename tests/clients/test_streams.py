@@ -59,6 +59,21 @@ async def test_a_reader_that_does_not_keep_up_is_told_how_things_are() -> None:
     assert (await anext(reader)).position == at(5_001)
 
 
+async def test_whoever_looks_at_a_view_is_told_once_of_what_arrived_together() -> None:
+    """And of what comes later, later."""
+    reader = Following((HOLDS,), lambda _: None, lambda _: None)
+    looking = asyncio.ensure_future(reader.news())
+    await asyncio.sleep(0)
+    for number in range(3):
+        reader.hear(Change(HOLDS, "delta", at(number)))
+    await looking
+    again = asyncio.ensure_future(reader.news())
+    await asyncio.sleep(0)
+    assert not again.done()
+    reader.hear(Change(HOLDS, "delta", at(3)))
+    await again
+
+
 async def test_a_reader_ends_with_its_stream_or_with_a_problem() -> None:
     """What it was told before, it hears first."""
     reader = Following((HOLDS,), lambda _: None, lambda _: None)

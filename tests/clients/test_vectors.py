@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from clients.conformance.make import MADE, text_of
 from tests.clients.vectors import FOLDER, cases, named
 from tidegate_client.problems import problem_of
 from tidegate_client.streams.conversation import Change, Conversation, does
-from tidegate_client.streams.showing import ahead, runs_of, slots_now, visit_now
+from tidegate_client.streams.showing import agree, ahead, runs_of, slots_now, visit_now
 from tidegate_client.streams.states import GATHERED, Run, read_state, state_after
 from tidegate_client.webhooks import BadDelivery, verify_webhook
 from tidegate_client.work import work_of
@@ -69,7 +70,18 @@ def test_everybody_counts_those_ahead_of_them() -> None:
         room = read_state("room/launch", case["room"])
         for ticket in case["tickets"]:
             block = read_state("block/launch/0", case["blocks"][str(ticket["block"])])
+            assert agree(room, block)
             assert ahead(room, block, ticket["place"]) == ticket["ahead"]
+
+
+def test_a_room_and_a_block_that_tell_of_different_moments_do_not_agree() -> None:
+    """Be it that more wait by the one than by the other, or that the room has no such block or lane yet."""
+    case = cases("places")[0]
+    room, one = read_state("room/launch", case["room"]), case["tickets"][0]
+    block = read_state("block/launch/0", case["blocks"][str(one["block"])])
+    assert not agree(room, replace(block, waiting=block.waiting ^ 1))
+    assert not agree(room, replace(block, index=9))
+    assert not agree(replace(room, lanes=()), block)
 
 
 def test_problems_are_read() -> None:

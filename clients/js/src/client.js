@@ -13,7 +13,12 @@ import { dayView, monthView, roomView, TicketView } from "./views.js";
 import { doWork, whoseWork } from "./work.js";
 
 /** @import { Caller, Options } from "./calling.js" */
+/** @import { SocketClass } from "./stream.js" */
 /** @import * as wire from "./wire.js" */
+
+const NO_SOCKET =
+  "there is no WebSocket here (Node has its own from 22 on): " +
+  'npm install ws; import WebSocket from "ws"; new Tidegate({ …, WebSocket })';
 
 export class Tidegate {
   #calling;
@@ -24,8 +29,8 @@ export class Tidegate {
   visitor = "";
 
   /**
-   * @param {Caller & { WebSocket?: typeof globalThis.WebSocket }} caller where there is no `WebSocket` (Node before 22),
-   *   one has to be given
+   * @param {Caller & { WebSocket?: SocketClass }} caller where there is no `WebSocket` (Node before 22), one has to be
+   *   given: that of the package `ws`
    */
   constructor(caller) {
     this.#calling = new Calling(caller);
@@ -474,7 +479,7 @@ export class Tidegate {
       goOn: () => calling.goOn(),
       open: (url, protocols) => {
         const Socket = given ?? globalThis.WebSocket;
-        if (!Socket) throw new TypeError("there is no WebSocket here: give one, new Tidegate({ …, WebSocket })");
+        if (!Socket) throw new TypeError(NO_SOCKET);
         return new Socket(url, protocols);
       },
     });

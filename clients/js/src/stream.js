@@ -30,13 +30,22 @@ const REFUSALS_MAX = 2;
 /**
  * @typedef {"idle" | "connecting" | "open" | "waiting" | "failed" | "closed"} Connection
  *
+ * @typedef {object} Socket what is needed of a WebSocket: a browser's, Node's own, or that of the package `ws`
+ * @property {((event: any) => void) | null} onopen
+ * @property {((event: any) => void) | null} onmessage
+ * @property {((event: any) => void) | null} onerror
+ * @property {((event: any) => void) | null} onclose
+ * @property {(text: string) => void} send
+ * @property {() => void} close
+ * @typedef {new (url: string, protocols: string[]) => Socket} SocketClass
+ *
  * @typedef {object} Way how a stream gets to its gateway
  * @property {() => string} url
  * @property {() => string} token empty where cookies say who asks, or nobody does
  * @property {() => Promise<unknown>} ask anything over HTTP, as the same caller
  * @property {(position: string | null) => void} saw
  * @property {() => void} goOn that gateway cannot be reached, or has gone: the next is another, where there are several
- * @property {(url: string, protocols: string[]) => WebSocket} open
+ * @property {(url: string, protocols: string[]) => Socket} open
  *
  * @typedef {object} CallOptions
  * @property {Record<string, string>} [args] what stands in the path over HTTP: the hold, the booking, the room, the ticket
@@ -60,7 +69,7 @@ export class Stream {
   });
   /** @type {Set<() => void>} */
   #listeners = new Set();
-  /** @type {WebSocket | null} */
+  /** @type {Socket | null} */
   #socket = null;
   #way;
   #dialogue;

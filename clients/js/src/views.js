@@ -1,6 +1,7 @@
 /**
  * Views: what a screen shows, kept up to date. Each stands on a few topics, has a `value` that is null until all of
- * them have begun and the same object until something of it changes, and tells its subscribers when it does.
+ * them have begun and the same object until something of it changes, and tells its subscribers when it does: once of
+ * what arrives together, when all of it was taken in.
  */
 
 import { localClock, localDay } from "./clocks.js";
@@ -62,7 +63,8 @@ export class View {
    * @returns {() => void}
    */
   subscribe(listener) {
-    const stops = this.#topics.map((topic) => topic.subscribe(() => listener()));
+    const { tell, end } = together(listener);
+    const stops = [end, ...this.#topics.map((topic) => topic.subscribe(tell))];
     return () => stops.forEach((stop) => stop());
   }
 
@@ -224,8 +226,8 @@ export class TicketView {
   #learnt = null;
   #learntSeed = "";
   #learning = false;
-  /** @type {Map<() => void, () => void>} */
-  #listeners = new Map();
+  /** @type {Set<() => void>} */
+  #listeners = new Set();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -297,11 +299,12 @@ export class TicketView {
    * @returns {() => void}
    */
   subscribe(listener) {
-    const told = () => listener();
-    this.#listeners.set(told, told);
+    const { tell, end } = together(listener);
+    this.#listeners.add(tell);
     if (this.#listeners.size === 1) this.#start();
     return () => {
-      if (this.#listeners.delete(told) && this.#listeners.size === 0) this.#stop();
+      end();
+      if (this.#listeners.delete(tell) && this.#listeners.size === 0) this.#stop();
     };
   }
 
@@ -358,7 +361,7 @@ export class TicketView {
   }
 
   #tell() {
-    for (const told of [...this.#listeners.keys()]) told();
+    for (const tell of this.#listeners) tell();
   }
 
   /** Its place never changes once it has one; before a draw it has none. */
@@ -381,6 +384,28 @@ export class TicketView {
     }
     this.#tell();
   }
+}
+
+/**
+ * Tells a listener a moment later, and once, however often it was to be told until then.
+ * @param {() => void} listener
+ */
+function together(listener) {
+  let waits = false;
+  let ended = false;
+  const now = () => {
+    waits = false;
+    if (!ended) listener();
+  };
+  return {
+    tell() {
+      if (!waits) queueMicrotask(now);
+      waits = true;
+    },
+    end() {
+      ended = true;
+    },
+  };
 }
 
 /**

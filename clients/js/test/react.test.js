@@ -31,7 +31,7 @@ function shown(component) {
   const tree = createElement(StrictMode, null, createElement(TidegateProvider, { client }, createElement(component)));
   act(() => root.render(tree));
   const answer = (state) =>
-    act(() => {
+    act(async () => {
       for (const { id, topic, type } of sockets.last.news()) {
         if (type === "subscribe") sockets.last.hear(snapshot(id, topic, 5, state));
       }
@@ -39,16 +39,16 @@ function shown(component) {
   return { sockets, place, answer, open: () => act(() => sockets.open()) };
 }
 
-test("a component shows nothing, then the room, then the room as it changes, and whether that is current", () => {
+test("a component shows nothing, then the room, then the room as it changes, and whether that is current", async () => {
   const { sockets, place, answer, open } = shown(function Board() {
     const { value, current } = useRoom("launch");
     return value && `${value.about.title}: ${value.waiting} ${ageOf(current)}`;
   });
   assert.equal(place.textContent, "");
   open();
-  answer(ROOM);
+  await answer(ROOM);
   assert.equal(place.textContent, "The premiere: 2 now");
-  act(() =>
+  await act(async () =>
     sockets.last.hear({
       type: "delta",
       topic: "room/launch",
@@ -58,13 +58,13 @@ test("a component shows nothing, then the room, then the room as it changes, and
     }),
   );
   assert.equal(place.textContent, "The premiere: 1 now");
-  act(() => sockets.last.cut());
+  await act(async () => sockets.last.cut());
   assert.equal(place.textContent, "The premiere: 1 then");
 });
 
 const ageOf = (current) => (current ? "now" : "then");
 
-test("two components that show one topic follow it once", () => {
+test("two components that show one topic follow it once", async () => {
   const topics = function Twice() {
     const [one, other] = [useTopic("room/launch"), useTopic("room/launch")];
     return `${one.value?.phase} ${other.value?.phase}`;
@@ -72,7 +72,7 @@ test("two components that show one topic follow it once", () => {
   const { sockets, place, answer, open } = shown(topics);
   open();
   assert.equal(sockets.last.said.length, 1);
-  answer(ROOM);
+  await answer(ROOM);
   assert.equal(place.textContent, "open open");
 });
 
@@ -96,7 +96,7 @@ test("a command shows its guess at once, and what came of it when that has arriv
     return `${value?.state} ${call.busy} ${call.answer?.status ?? call.problem?.code ?? ""}`;
   });
   open();
-  answer({ state: "called", until: null });
+  await answer({ state: "called", until: null });
   const guess = { topic: "ticket/launch.0.1", apply: (state) => ({ ...state, state: "active" }) };
   let told;
   act(() => {

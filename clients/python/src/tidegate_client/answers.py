@@ -350,6 +350,15 @@ class Seat:
 
 
 @dataclass(frozen=True)
+class PassGood:
+    """It opens the room for this ticket."""
+
+    ticket: str
+    session: str
+    expires_at: str
+
+
+@dataclass(frozen=True)
 class Alive:
     ticket: str
     state: TicketState

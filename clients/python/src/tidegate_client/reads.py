@@ -8,6 +8,7 @@ from tidegate_client.answers import (
     Booking,
     EventType,
     Page,
+    PassGood,
     Resource,
     Room,
     RoomLine,
@@ -106,6 +107,11 @@ class Reads:
     def room_numbers(self, room: str) -> Ask[RoomNumbers]:
         """For those who run it."""
         return Ask("GET", f"/rooms/{part(room)}/numbers", RoomNumbers)
+
+    @operation
+    def check_pass(self, room: str, shown: str) -> Ask[PassGood]:
+        """Whether a pass opens the room now. `passes` checks one without asking."""
+        return Ask("GET", f"/rooms/{part(room)}/check", PassGood, headers={"Tidegate-Pass": shown})
 
     @operation
     def ticket(self, ticket: str) -> Ask[Ticket]:

@@ -73,3 +73,9 @@ def ahead(room: Room, block: Block, place: int) -> int:
     """How many wait before this place, which lies in that block of its lane."""
     lane = next(one for one in room.lanes if one.lane == block.lane)
     return sum(lane.counts[: block.index]) + (block.waiting & (1 << place % BLOCK_PLACES) - 1).bit_count()
+
+
+def agree(room: Room, block: Block) -> bool:
+    """Whether the two were told up to the same change, as far as can be seen: they agree on how many wait there."""
+    lane = next((one for one in room.lanes if one.lane == block.lane), None)
+    return lane is not None and lane.counts[block.index : block.index + 1] == (block.waiting.bit_count(),)

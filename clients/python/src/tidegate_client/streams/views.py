@@ -21,7 +21,7 @@ from tidegate_client.limits import DRAWN_SPREAD_S
 from tidegate_client.problems import Problem
 from tidegate_client.streams.conversation import NOTHING_YET
 from tidegate_client.streams.guesses import Guess
-from tidegate_client.streams.showing import SlotNow, UseRun, ahead, runs_of, slots_now, visit_now
+from tidegate_client.streams.showing import SlotNow, UseRun, agree, ahead, runs_of, slots_now, visit_now
 from tidegate_client.streams.states import (
     Block,
     Day,
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from tidegate_client.streams.stream import Stream
 
 T = TypeVar("T")
+
+_GOING: Final = frozenset({"drawing", "waiting", "absent", "called", "claim_waits"})
+"""What a room closes on."""
 
 
 class View:
@@ -83,7 +86,8 @@ class View:
         return self
 
     async def changed(self) -> Self:
-        """Come back when there is something else to show than the last time; `Problem` when there will be nothing."""
+        """Come back when there is something else to show than the last time: once for what arrives together. `Problem`
+        when there will be nothing."""
         await self._following.news()
         return self
 
@@ -237,6 +241,7 @@ class PlaceView(View):
     def __init__(self, stream: Stream, ticket: TicketShown) -> None:
         self._room: Final = room_of(ticket.ticket)
         self._shown = ticket
+        self._ahead: int | None = None
         super().__init__(stream, *self._wanted())
 
     def _wanted(self) -> tuple[str, ...]:
@@ -272,8 +277,10 @@ class PlaceView(View):
 
     @property
     def state(self) -> TicketState:
+        """That the room has closed is told by the room, to everybody at once."""
         found: Ticket = self._state(1)
-        return self._shown.state if found.state == "drawing" else found.state
+        state = self._shown.state if found.state == "drawing" else found.state
+        return "closed" if self.room.phase == "closed" and state in _GOING else state
 
     @property
     def until(self) -> int | None:
@@ -283,10 +290,14 @@ class PlaceView(View):
 
     @property
     def ahead(self) -> int | None:
-        """How many are present before it; none while nobody can know, or once it was called."""
+        """How many are present before it; none while nobody can know, or once it was called. While the room is told of
+        a change and the block is not yet, or the other way round, it is what both have said last."""
         if self._shown.place is None or self._shown.block is None or self.state not in {"waiting", "absent"}:
             return None
-        return ahead(self.room, self._state(2), self._shown.place)
+        block: Block = self._state(2)
+        if agree(self.room, block):
+            self._ahead = ahead(self.room, block, self._shown.place)
+        return self._ahead
 
     @property
     def is_over(self) -> bool:

@@ -1,0 +1,13 @@
+export { Tidegate } from "./client.js";
+export { Stream } from "./stream.js";
+export { Topic } from "./topic.js";
+export { Holding } from "./holding.js";
+export { Problem } from "./problem.js";
+export { Dialogue } from "./dialogue.js";
+export { aheadOf } from "./places.js";
+export { doWork } from "./work.js";
+export { verifyWebhook } from "./webhooks.js";
+export { View, TicketView } from "./views.js";
+export { after, does, reached, StartOver } from "./deltas.js";
+export { slotsOf, visitOf } from "./slots.js";
+export { localClock, localDate, localDay } from "./clocks.js";
