@@ -42,6 +42,7 @@ class Issuer(msgspec.Struct, frozen=True):
     default_role: Role | None = None
     """Of whoever has none of those; nobody else comes in, without one."""
     algorithms: tuple[Algorithm, ...] = ("RS256",)
+    """What its tokens may be signed with."""
 
     def role_of(self, claims: Mapping[str, Any]) -> Role | None:
         """The strongest role that the claims of a good token give, or the default."""

@@ -25,13 +25,16 @@ class Resource(msgspec.Struct, frozen=True):
     name: str
     time_zone: str
     capacity: int = 1
+    """How many units of it there are at any time."""
     type: str = ""
+    """A word of your own for what kind of thing it is."""
     description: str = ""
     schedule: str = ""
     """When it can be booked; always, without one."""
     standalone: bool = True
     """False for what is only ever booked along with something else: a microphone with its studio."""
     metadata: dict[str, str] = {}
+    """Whatever you want to keep with it."""
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -74,10 +77,13 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a booker is asked."""
 
     id: str
+    """By which its answer is kept."""
     label: str
+    """As the booker reads it."""
     kind: Literal["text", "email", "phone", "number", "choice", "boolean"] = "text"
     required: bool = False
     choices: tuple[str, ...] = ()
+    """What a `choice` is among."""
     characters_max: int = 500
 
 
@@ -86,37 +92,56 @@ class EventType(msgspec.Struct, frozen=True):
 
     slug: str
     title: str
+    """As bookers read it."""
     description: str = ""
     durations: tuple[int, ...] = (60,)
+    """How long it may take; the first, unless another one is asked for."""
     interval: int = 0
     """Between two starts; the shortest duration, when 0."""
     align: Literal["window", "clock"] = "window"
+    """Whether starts are counted from where the day opens, or from the local midnight."""
     schedule: str = ""
     """Narrower than the resource's: both must be open."""
     buffer_before: int = 0
+    """Before it nothing else is booked for so long."""
     buffer_after: int = 0
+    """Behind it nothing else is booked for so long."""
     notice: int = 0
+    """So long before its start at the latest it is booked."""
     horizon_days: int = 365
+    """So many days ahead at most it is booked."""
     per_resource: Quota = Quota()
+    """How many each resource takes."""
     per_booker: Quota = Quota()
+    """How many one address may book."""
     approval: bool = False
+    """Whether somebody has to confirm each booking."""
     provisional_for: int = 0
     """A booking is first provisional, and lapses unless it is confirmed within so long."""
     pending_for: int = 0
     """One that waits for approval lapses after so long; never, when 0."""
     hold_seconds: int = 10
+    """A hold stands for so long after each of its heartbeats."""
     hold_seconds_max: int = 900
+    """A hold stands for so long in all."""
     cancel_before: int = 0
+    """So long before its start at the latest its booker may cancel it."""
     reschedule_before: int = 0
+    """So long before its start at the latest its booker may move it."""
     complete_after: int | None = 0
     """So long after its end a confirmed booking is completed by itself; by hand, when None."""
     reminders: tuple[int, ...] = ()
+    """So long before its start the booker is reminded, each time."""
     questions: tuple[Question, ...] = ()
+    """What its booker is asked."""
     locations: tuple[str, ...] = ()
+    """Where it may take place, as bookers read it."""
     price: str = ""
+    """As bookers read it: nothing is reckoned with it."""
     room: str = ""
     """The waiting room that guards it."""
     active: bool = True
+    """Whether it can be booked at present."""
 
 
 class ResourcePut(Fact, frozen=True):

@@ -22,13 +22,17 @@ APPEND_TIMEOUT_MS: Final = 5_000
 READY_WITHIN_MS: Final = 1_000
 """A log that was away is looked at before it is written to. What waited longer than this for that is not stored: it was
 decided too long ago."""
+PREPARED_WITHIN_MS: Final = 10
+"""How long a batch that has begun is open at most, while the server prepares it: that takes 3 ms where the server is on
+this machine. What was decided first waits so long for what is decided last; a server that is late is sent the rest."""
 READ_TIMEOUT_MS: Final = 5_000
 READ_PAGE_ENTRIES: Final = 1_000
 """How many recorded commits one read request asks for."""
 READ_PAGE_BYTES: Final = 8 << 20
 """And how many bytes of them: a reader holds two pages in memory, the one it reads and the one that is coming."""
 BATCHES_IN_FLIGHT_MAX: Final = 8
-"""Atomic appends of one process on the wire at once; the server allows 50 for all, so for six busy hosts."""
+"""Atomic appends of one process that are being stored at once; the server allows 50 for all, so for five busy hosts:
+each may have begun one more. One that is begun and never stored counts for 10 s."""
 FOLLOW_HEARTBEAT_MS: Final = 1_000
 """How often a quiet log says that it is still there. Three missed and the follower asks anew."""
 LOOKUP_ACTORS_MAX: Final = 256

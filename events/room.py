@@ -33,7 +33,9 @@ class RoomSettings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Everything that an operator may set, at any time. Numbers that are 0 bound nothing, where that makes sense."""
 
     title: str = ""
+    """As visitors read it."""
     announcement: str = ""
+    """What visitors are told while they wait."""
     capacity: int = 0
     """How many may be in at a time; 0 for as many as come."""
     per_minute: int = 0
@@ -41,9 +43,9 @@ class RoomSettings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     burst: int = 0
     """How many of those may be called within one second; 0 for a twentieth of a minute's."""
     active_s: int = 600
-    """A pass is good for so long after its bearer was last active, …"""
+    """A pass is good for so long after its bearer was last active."""
     active_max_s: int = 3_600
-    """… and for no longer than this in all."""
+    """A pass is good for no longer than this, however active its bearer is."""
     claim_s: int = 60
     """How long a called ticket may be claimed."""
     absent_after_s: int = 60
@@ -53,13 +55,17 @@ class RoomSettings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     queue_max: int = 50_000
     """How many may be in the line, shared out evenly among its shards."""
     shards: int = 1
+    """Into so many parts the line is divided, each of which takes joins by itself."""
     lanes: tuple[Lane, ...] = ()
     """In the order in which they go before each other, and all of them before the ordinary one."""
     ordinary_share: int = 20
     """Of a hundred who are called, so many are from the ordinary lane, if so many wait there."""
     pre_queue_at: Instant | None = None
+    """When it starts by itself, if at all; who joins before it opens has no place yet where there is a draw."""
     opens_at: Instant | None = None
+    """When it opens by itself, if at all."""
     closes_at: Instant | None = None
+    """When it closes by itself, if at all."""
     draw: bool = False
     """Whether those who joined before the opening are shuffled."""
     missed: Literal["again", "out"] = "again"
@@ -68,7 +74,9 @@ class RoomSettings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     straight_through: bool = True
     """Whether somebody who comes while nobody waits and a seat is free is called at once; else at the next second."""
     one_per_identity: bool = False
+    """Whether whoever joins has to say who they are, and has one place however often they come."""
     work_bits: int = 0
+    """How hard the proof of work is that whoever joins has to show: so many leading bits; 0 for none."""
     near_ahead: int = 50
     """Whoever left an address is told that their turn is near when they stand among so many of their lane that are
     next; 0 for never."""

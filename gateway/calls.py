@@ -83,6 +83,11 @@ class Call:
     def position(self) -> str:
         return position(self.edge.epoch, self.sequence)
 
+    def begin(self) -> None:
+        """It is done now: from here on its idempotency key belongs to it, and to no other request."""
+        if self._id:
+            self.edge.keys_seen.note(self._id)
+
     def drawn(self, purpose: str, size: int = TOKEN_BYTES) -> bytes:
         """Random bytes; the same ones when the same is asked again under an idempotency key."""
         if not self._id:

@@ -37,6 +37,7 @@ from gateway.limits import (
 from gateway.places import Places
 from gateway.secret import Secret
 from gateway.streams.hub import Hub
+from gateway.streams.living import Living
 from projections.publishing import subject_of
 from projections.questions import CatalogAnswer, CatalogOf
 
@@ -57,11 +58,12 @@ class Edge:
         self.epoch: Final = epoch
         """The log by a short name: positions of another one are told apart by it."""
         self.sessions: Final = Sessions(secret)
-        self.keys_seen: Final = KeysSeen()
+        self.keys_seen: Final = KeysSeen(bus, epoch)
         self.catalogs: Final = CatalogsAtHand()
         self.doors: Final = DoorsAtHand()
         self.places: Final = Places(bus)
         self.hub: Final = Hub(bus, epoch)
+        self.living: Final = Living(sender)
         self.seats: Final[AtHand[tuple[str, str], bool]] = AtHand(SEATS_MAX, SEAT_FRESH_S)
         """Whether a seat still stands whose pass was shown."""
         self.draws: Final[AtHand[Hashable, Any]] = AtHand(DRAWS_MAX, DRAW_FRESH_S)

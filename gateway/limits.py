@@ -25,7 +25,8 @@ GROUP_REQUESTS: Final = 32
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255
 KEYS_SEEN_MAX: Final = 200_000
-"""Idempotency keys that a process knows the bodies of, for commands whose actors have not heard of each other."""
+"""Idempotency keys that a gateway knows the requests of, its own and others', for commands whose actors have not heard
+of each other."""
 ID_DIGITS: Final = 32
 STEP_DIGITS: Final = 8
 SEAL_DIGITS: Final = 16

@@ -37,9 +37,11 @@ _BY_CODE: Final[Mapping[str, int]] = {
         ("block_exists", "booking_exists", "hold_exists", "key_exists", "standby_exists", "room_exists", "taken"), 409
     ),
     **dict.fromkeys(("hold_gone", "lapsed", "ticket_over", "room_closed"), 410),
+    "wrong_method": 405,
     "position_unknown": 412,
     "too_large": 413,
     **dict.fromkeys(("not_json", "compressed"), 415),
+    "upgrade_required": 426,
     **dict.fromkeys(("too_many_requests", "too_many_topics"), 429),
     "unknown_outcome": 504,
     "deadline_passed": 504,

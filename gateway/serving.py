@@ -28,6 +28,7 @@ from gateway.http import port
 from gateway.http.access_log import Lines
 from gateway.http.app import application
 from gateway.http.front import Front
+from gateway.http.methods import Methods
 from gateway.http.prompt import Prompt
 from gateway.http.ready import Ready
 from gateway.identity.bearer import Bearers
@@ -46,7 +47,6 @@ from gateway.measuring.counts import StreamsNow, WebhookCounts
 from gateway.secret import Secret
 from gateway.streams import staying
 from gateway.streams.entrance import Entrance
-from gateway.streams.living import Living
 from gateway.streams.socket import sockets
 from gateway.watched import WatchSettings, taken_beside, watched
 from gateway.webhooks.courier import Courier
@@ -144,16 +144,19 @@ async def _serve(
         edge = Edge(ground.bus, sender, events, epoch, keys, secret, clock)
         fetch = await stops.enter_async_context(fetching())
         register = AccessRegister(ground.bus, clock, Issuers(clock, fetch))
-        for subscription in (await edge.catalogs.start(ground.bus), await register.start()):
+        for subscription in (
+            await edge.catalogs.start(ground.bus),
+            await edge.keys_seen.start(),
+            await register.start(),
+        ):
             stops.push_async_callback(subscription.stop)
         await edge.hub.start()
         stops.push_async_callback(edge.hub.stop)
         ground.connection.back.append(edge.hub.doubt)
-        living = Living(sender)
         ending = asyncio.Event()
         aside = Aside(ending)
         stops.push_async_callback(aside.stop)
-        for work in (_reread(keys), edge.hub.run(), living.run(), watching.leave(until, ending)):
+        for work in (_reread(keys), edge.hub.run(), edge.living.run(), watching.leave(until, ending)):
             aside.run(work)
         if settings.courier:
             stopping = asyncio.Event()
@@ -163,7 +166,7 @@ async def _serve(
         addresses = Addresses(settings.proxies)
         bearers = Bearers(edge.sessions, register, clock)
         front = Front(edge, bearers, settings.origins, Rates(settings.rates), addresses)
-        entrance = Entrance(front, edge.hub, living)
+        entrance = Entrance(front)
         aside.run(staying.watch(lambda: entrance.clients, lambda: front.events))
         edge.hub.counts = watching.metrics.streams
         watching.metrics.streams.now = lambda: StreamsNow(
@@ -173,7 +176,7 @@ async def _serve(
         if started is not None:
             started(*taken.getsockname()[:2])
         app = application(front, settings.origins, watching.operating)
-        guarded = watching.over(Guard(Ready(Prompt(app, front)), front.rates, addresses, settings.origins))
+        guarded = watching.over(Guard(Ready(Prompt(Methods(app), front)), front.rates, addresses, settings.origins))
         crowd = Crowd(settings.connections, addresses)
         await port.serve(guarded, taken, sockets(entrance), ending, front.leave, crowd)
         aside.failed()

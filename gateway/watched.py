@@ -20,6 +20,7 @@ from gateway.http import port
 from gateway.http.access_log import AccessLog, Addresses, Lines
 from gateway.http.app import beside
 from gateway.http.measured import App, measured
+from gateway.http.methods import Methods
 from gateway.http.operating import Operating, Visibility
 from gateway.measuring.around import Around
 from gateway.measuring.metrics import Metrics
@@ -107,7 +108,7 @@ async def watched(
         stops.push_async_callback(around.stop)
         metrics = Metrics()
         metrics.add(Showing(around, sender))
-        operating = Operating(metrics, around, settings.metrics, shared=shared)
+        operating = Operating(metrics, around, epoch, settings.metrics, shared=shared)
         if taken is not None:
             await stops.enter_async_context(_beside(operating, taken))
         access = AccessLog(lines, settings.addresses) if lines is not None and settings.access_log else None
@@ -125,7 +126,7 @@ def taken_beside(host: str, settings: WatchSettings) -> socket.socket | None:
 async def _beside(operating: Operating, taken: socket.socket) -> AsyncIterator[None]:
     ending = asyncio.Event()
     at = taken.dup()  # it is closed at the end, and `taken` is wanted again when the log was away
-    serving = asyncio.ensure_future(port.serve(beside(operating), at, None, ending))
+    serving = asyncio.ensure_future(port.serve(Methods(beside(operating)), at, None, ending))
     try:
         yield
     finally:

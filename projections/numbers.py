@@ -21,17 +21,26 @@ class LaneNumbers(msgspec.Struct, frozen=True):
     """How many stand how now, and how often things have happened so far."""
 
     lane: str
+    """The ordinary one has no name."""
     joined: int
+    """All who ever did."""
     drawing: int
+    """They wait for the draw."""
     waiting: int
     absent: int
+    """Passed over until they are heard of again."""
     called: int
     """Called, and not in yet: those too who came and wait for a seat."""
     active: int
+    """In, by a pass."""
     calls: int
+    """How often somebody was called."""
     claims: int
+    """How often somebody who was called came in."""
     misses: int
+    """How often nobody came."""
     left: int
+    """Gone by themselves."""
     expired: int
     """Absent for too long."""
     ended: int
@@ -43,8 +52,11 @@ class WaitsNumbers(msgspec.Struct, frozen=True):
 
     count: int = 0
     p50_s: int = 0
+    """Half of them waited no longer."""
     p90_s: int = 0
+    """Nine of ten waited no longer."""
     p99_s: int = 0
+    """Of a hundred, all but one waited no longer."""
 
 
 class RoomNumbers(msgspec.Struct, frozen=True):

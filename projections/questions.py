@@ -301,11 +301,15 @@ class Rooms(Question, frozen=True):
 
 
 class RoomLine(msgspec.Struct, frozen=True):
+    """A room among others."""
+
     id: str
     title: str
     phase: Phase
     waiting: int
+    """How many are in line."""
     active: int
+    """How many are in."""
 
 
 class RoomOf(Question, frozen=True):

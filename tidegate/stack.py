@@ -28,8 +28,9 @@ from events.nats.log import JetStreamLog
 from events.nats.reach import Reach
 from events.nats.server import free_port
 from gateway.http import port
-from gateway.http.operating import LIVES
+from gateway.http.operating import LIVES, LOG_HEADER
 from projections.answering import ask
+from projections.folding import epoch_of
 from projections.questions import Shown
 from tidegate import demo, run_file
 from tidegate.asking import on
@@ -105,7 +106,8 @@ class Stack:
         else:
             await self._look_for_projector(ground)
         if gateway_port and self.kept:
-            await self._start_gateway(gateway_port, stops)
+            assert reach.identity is not None, "the log is open"
+            await self._start_gateway(gateway_port, epoch_of(reach.identity), stops)
         if settings.embedded and settings.org == DEMO_ORG:  # a log that others keep is not ours to put a demo into
             await self._fill(ground)
         self._tell("ready", f"everything runs, after {time.perf_counter() - began:.1f} s", hosts=list(self.names))
@@ -220,7 +222,7 @@ class Stack:
         port.taken(asked.host, number).close()
         return number
 
-    async def _start_gateway(self, number: int, stops: AsyncExitStack) -> None:
+    async def _start_gateway(self, number: int, epoch: str, stops: AsyncExitStack) -> None:
         began = time.perf_counter()
         settings = self.settings
         workers, aside = settings.gateway.workers, settings.gateway.metrics_port
@@ -244,7 +246,7 @@ class Stack:
         url = run_file.url_of(settings.gateway.host, number)
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_MS / 1000):
-                await _listening(settings.gateway.host, number)
+                await _listening(settings.gateway.host, number, epoch)
         except TimeoutError:
             self._tell("gateway_late", f"the gateway does not answer yet: see {settings.data_dir}/logs", wrong=True)
         else:
@@ -344,15 +346,16 @@ async def _answering(ground: Ground, org: str) -> None:
             return
 
 
-async def _listening(host: str, number: int) -> None:
-    """Until a gateway answers there. Somebody else may have taken the port since it was looked at."""
+async def _listening(host: str, number: int, epoch: str) -> None:
+    """Until a gateway of this log answers there. Somebody else may have taken the port since it was looked at, maybe
+    another stack for its own gateway; one that shares our log is as good."""
     while True:
-        if await is_gateway(host, number):
+        if await is_gateway(host, number, epoch):
             return
         await asyncio.sleep(_LOOK_EVERY_MS / 1000)
 
 
-async def is_gateway(host: str, number: int) -> bool:
+async def is_gateway(host: str, number: int, epoch: str) -> bool:
     try:
         async with asyncio.timeout(ANSWER_MS / 1000):
             reader, writer = await asyncio.open_connection(host, number)
@@ -361,7 +364,10 @@ async def is_gateway(host: str, number: int) -> bool:
                 said = b""
                 while len(said) < _SAID_BYTES_MAX and (more := await reader.read(_SAID_BYTES_MAX)):
                     said += more
-                return said.endswith(b"\r\n\r\n" + LIVES.encode())
+                head, _, body = said.partition(b"\r\n\r\n")
+                status, *headers = head.lower().split(b"\r\n")
+                ours = f"{LOG_HEADER}: {epoch}".lower().encode() in headers
+                return ours and b" 200 " in status and body == LIVES.encode()
             finally:
                 writer.close()
     except OSError:  # nobody is there, or hangs up, or says nothing: a TimeoutError is one

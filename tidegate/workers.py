@@ -21,6 +21,7 @@ from tidegate.keeping import Pauses
 log = structlog.get_logger(__name__)
 
 STOP_WITHIN_S: Final = 12
+_LOOK_EVERY_S: Final = 0.1
 
 
 async def share(loaded: Loaded, until: asyncio.Event, started: Callable[[str, int], None]) -> None:
@@ -34,10 +35,22 @@ async def share(loaded: Loaded, until: asyncio.Event, started: Callable[[str, in
             asyncio.ensure_future(_keep(settings, _environment(loaded, number, worker), worker, until))
             for worker in range(1, settings.workers + 1)
         ]
-        started(settings.host, number)
-        await asyncio.gather(*keeping)
+        await asyncio.gather(*keeping, _tell(settings.host, number, until, started))
     finally:
         taken.close()
+
+
+async def _tell(host: str, number: int, until: asyncio.Event, started: Callable[[str, int], None]) -> None:
+    """As soon as one of them answers: the log may be out of reach yet."""
+    while not until.is_set():
+        try:
+            _, writer = await asyncio.open_connection(host, number)
+        except OSError:
+            await asyncio.sleep(_LOOK_EVERY_S)
+        else:
+            writer.close()
+            started(host, number)
+            return
 
 
 def _environment(loaded: Loaded, number: int, worker: int) -> dict[str, str]:

@@ -54,6 +54,8 @@ Answer: TypeAlias = Decision[WebhookFact] | Refusal
 
 LATE_SHOWN_MAX: Final = 100
 ASK_AGAIN_MS: Final = LEASE_MS // 2
+_TRIAL: Final = "test-"
+"""How the ids of trials begin. Others are places in the log."""
 
 
 class Delivery(msgspec.Struct):
@@ -95,7 +97,7 @@ def decide(delivery: Delivery, command: WebhookCommand, at: Instant, by: By) -> 
                 return _disabled(delivery.id, endpoint)
             if len(delivery.late) >= LATE_MAX:
                 return _too_much_late()
-            id = f"test-{at}"
+            id = f"{_TRIAL}{at}"
             return Decision(() if id in delivery.late else (TrialAsked(id),), {"id": id})
         case ReplayDead():
             return _replay(delivery, command)
@@ -222,11 +224,16 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
 def evolve(delivery: Delivery, fact: WebhookFact, at: Instant) -> Delivery:
     match fact:
         case DeliveryBegan(born, sequence):
+            trials = {}
+            if delivery.born in (0, born):  # those of another endpoint that had this name before are not this one's
+                trials = {
+                    id: one for id, one in delivery.late.items() if id in delivery.asked and id.startswith(_TRIAL)
+                }
             if born != delivery.born:
                 delivery = Delivery(delivery.id, courier=delivery.courier)
             delivery.born, delivery.began = born, sequence
             delivery.through, delivery.within = _from(sequence), {}
-            delivery.late, delivery.asked = {}, {}
+            delivery.late, delivery.asked = trials, dict.fromkeys(trials)  # who put it tries it before a courier comes
             delivery.failing_since = delivery.dead_in_a_row = 0
         case CourierCame(courier, version):
             if version != delivery.version:

@@ -27,9 +27,11 @@ from gateway.http import (
     streaming,
     webhooks,
 )
-from gateway.http.description import COMPONENTS, PROBLEM, SECURITY, Described
-from gateway.http.front import AnyRequest, Front
+from gateway.http.description import COMPONENTS, PROBLEM, SECURITY, described
+from gateway.http.front import AnyRequest, Front, admitted
 from gateway.http.operating import ALONE, Operating
+from gateway.http.outgoing import TOLD
+from gateway.http.schemas import Sequences, Structs
 from gateway.limits import BODY_BYTES_MAX
 from gateway.problems import Problem, problem_from
 
@@ -59,8 +61,8 @@ TAGS: Final = (
 )
 PARTS: Final = (sessions, offerings, bookings, holds, rooms, streaming, access, webhooks, audit)
 ROUTES: Final = [route for part in PARTS for route in part.ROUTES]
-for _route in ROUTES:
-    _route.operation_class = Described
+for _route in (*ROUTES, *operating.ROUTES):
+    _route.operation_class = described(_route)
 
 
 class Asked(Request[Any, Any, Any]):
@@ -91,6 +93,7 @@ def application(front: Front, origins: tuple[str, ...] = (), how: Operating | No
     return Litestar(
         [*ROUTES, *pages.ROUTES, *(() if how is None else operating.ROUTES)],
         state=State({"front": front, "operating": how}),
+        guards=[admitted],
         exception_handlers=HANDLERS,
         cors_config=cors if origins else None,
         request_class=Asked,
@@ -103,10 +106,12 @@ def application(front: Front, origins: tuple[str, ...] = (), how: Operating | No
             tags=list(TAGS),
             components=COMPONENTS,
             security=SECURITY,
+            webhooks=TOLD,
             use_handler_docstrings=True,
             render_plugins=[pages.Documentation()],
             openapi_router=pages.documentation(),
         ),
+        plugins=[Sequences(), Structs()],
         logging_config=None,
     )
 
@@ -122,9 +127,14 @@ def beside(how: Operating) -> Litestar:
     )
 
 
-def told(problem: Problem) -> Response[bytes]:
-    said, headers = msgspec.json.encode(problem.told), problem.said_in_headers
-    return Response(said, status_code=problem.status, media_type=PROBLEM, headers=headers)
+def told(problem: Problem, status: int = 0) -> Response[bytes]:
+    """With the status that follows from its code, or from the framework's own."""
+    said = problem.told
+    if status:
+        said = msgspec.structs.replace(said, status=status)
+    return Response(
+        msgspec.json.encode(said), status_code=said.status, media_type=PROBLEM, headers=problem.said_in_headers
+    )
 
 
 def _any(_: AnyRequest, error: Exception) -> Response[bytes]:
@@ -145,9 +155,7 @@ def _http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return told(problem_from(error))
     problem = Problem(_CODES.get(error.status_code, "refused"), error.detail, headers=error.headers or {})
-    response = told(problem)
-    response.status_code = error.status_code
-    return response
+    return told(problem, error.status_code)
 
 
 HANDLERS: Final[ExceptionHandlersMap] = {

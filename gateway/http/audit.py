@@ -7,20 +7,13 @@ from typing import Annotated, TypeAlias
 from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
+from gateway.http.bookings import BookingName
 from gateway.http.front import AnyRequest, Org, answered, called, needs
 from gateway.limits import CHAIN_COMMITS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
 from gateway.operations import audit, draws
 from gateway.operations.audit import BookingHistory, ChainProof, Commits
 from gateway.operations.draws import DrawProof
 
-BookingName: TypeAlias = Annotated[
-    str,
-    PathParameter(
-        description="As it was given when it was made.",
-        max_length=200,
-        schema_extra={"examples": ["studio-north.2026-12-07.b-k3v7x2mqa5"]},
-    ),
-]
 ActorName: TypeAlias = Annotated[
     str,
     PathParameter(
@@ -59,7 +52,7 @@ async def booking(
 ) -> Response[BookingHistory]:
     """In order, with who asked for it, and how it stands now; or with `at`, how it stood then, and what had happened by
     then. What was refused left nothing in the log, and is not here."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await audit.booking(call, booking, at, tz))
 
 
@@ -74,7 +67,7 @@ async def commits(
     """Its commits as the log has them, from the first on, with the hashes that chain them: whose commands they were,
     and what became true by each. Quotas take `bookings.read` as well, `access` takes `keys.manage`, and webhooks take
     `webhooks.manage`."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await audit.commits(call, actor, cursor, limit))
 
 
@@ -88,7 +81,7 @@ async def proof(
 ) -> Response[ChainProof]:
     """The hash chain of an actor, checked from its first commit on, or from where a proof before has ended: keep its
     `cursor`, and what was true then is held to."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await audit.proof(call, actor, cursor, limit))
 
 
@@ -98,7 +91,7 @@ async def proof(
 )  # fmt: skip
 async def draw(request: AnyRequest, org: Org, room: RoomName) -> Response[DrawProof]:
     """Everything that it takes to work every place out again, without us."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await draws.draw(call, room))
 
 

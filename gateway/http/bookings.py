@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Response, get, post
 from litestar.enums import MediaType
@@ -24,10 +24,33 @@ from gateway.operations.bookings import (
 )
 from gateway.operations.slots import SlotShown
 
-BookingName: TypeAlias = Annotated[str, PathParameter(description="As it was given when it was made.", max_length=200)]
-Name: TypeAlias = Annotated[str, QueryParameter(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Date: TypeAlias = Annotated[str, QueryParameter(pattern=r"^\d{4}-\d{2}-\d{2}$", description="2026-12-07")]
-MonthName: TypeAlias = Annotated[str, QueryParameter(pattern=r"^\d{4}-\d{2}$", description="2026-12")]
+BookingName: TypeAlias = Annotated[
+    str,
+    PathParameter(
+        description="As it was given when it was made.",
+        max_length=200,
+        schema_extra={"examples": ["studio-north.2026-12-07.b-k3v7x2mqa5"]},
+    ),
+]
+_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+EventTypeName: TypeAlias = Annotated[
+    str, QueryParameter(pattern=_NAME, description="The way of booking.", schema_extra={"examples": ["session"]})
+]
+ResourceName: TypeAlias = Annotated[
+    str, QueryParameter(pattern=_NAME, description="Of what.", schema_extra={"examples": ["studio-north"]})
+]
+Date: TypeAlias = Annotated[
+    str,
+    QueryParameter(
+        pattern=r"^\d{4}-\d{2}-\d{2}$", description="By the clocks of `tz`.", schema_extra={"examples": ["2026-12-07"]}
+    ),
+]
+MonthName: TypeAlias = Annotated[
+    str,
+    QueryParameter(
+        pattern=r"^\d{4}-\d{2}$", description="By the clocks of `tz`.", schema_extra={"examples": ["2026-12"]}
+    ),
+]
 Duration: TypeAlias = Annotated[
     int | None,
     QueryParameter(ge=1, le=10_080, required=False, description="In minutes; the event type's first, if none."),
@@ -43,15 +66,15 @@ Text: TypeAlias = Annotated[str, QueryParameter(max_length=320, required=False)]
 async def day(
     request: AnyRequest,
     org: Org,
-    event_type: Name,
-    resource: Name,
+    event_type: EventTypeName,
+    resource: ResourceName,
     date: Date,
     duration: Duration = None,
     tz: Tz = "",
     units: UnitsWanted = 1,
 ) -> Response[tuple[SlotShown, ...]]:
     """In order, each with whether it is free, held by somebody for a moment, or full, and how many units are left."""
-    call = await called(request, org)
+    call = called(request)
     return _written(await slots.day(call, event_type, resource, date, duration, tz, units))
 
 
@@ -59,22 +82,22 @@ async def day(
 async def month(
     request: AnyRequest,
     org: Org,
-    event_type: Name,
-    resource: Name,
+    event_type: EventTypeName,
+    resource: ResourceName,
     month: MonthName,
     duration: Duration = None,
     tz: Tz = "",
     units: UnitsWanted = 1,
 ) -> Response[dict[str, bool]]:
     """Whether each date has a free start."""
-    call = await called(request, org)
+    call = called(request)
     return _written(await slots.month(call, event_type, resource, month, duration, tz, units))
 
 
-@post("/v1/{org:str}/bookings", opt=needs("bookings.book"), tags=["Bookings"], summary="Book")
+@post("/v1/{org:str}/bookings", opt=needs("bookings.book", guarded=True), tags=["Bookings"], summary="Book")
 async def book(request: AnyRequest, org: Org, data: JSONBody[BookWanted]) -> Response[Booked]:
     """All that is asked for or nothing. `manage_token` is shown this once; it moves and cancels the booking."""
-    call = await called(request, org)
+    call = called(request)
     return told_once(answered(call, await bookings.book(call, data), 201))
 
 
@@ -95,7 +118,7 @@ async def listed(
 ) -> Response[Page]:
     """Those that fit all that is said, in order of their start; or those with `words` that begin a word of the
     booker's name or address, or of the event type's title. `cursor` of one page asks for the next."""
-    call = await called(request, org)
+    call = called(request)
     page = await bookings.listed(
         call, resource=resource, event_type=event_type, email=email, start=start, end=end,
         status=tuple(status or ()), words=words, cursor=cursor, limit=limit, tz=tz,
@@ -112,7 +135,7 @@ async def show(
     tz: Tz = "",
 ) -> Response[BookingShown]:
     """For whoever has its token, or may see all of them."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.show(call, booking, manage_token, tz))
 
 
@@ -124,7 +147,7 @@ async def confirm(
     request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Managed | None] = None
 ) -> Response[Changed]:
     """By its booker, so that it does not lapse; or by somebody who manages bookings, who approves it."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.confirm(call, booking, data or Managed()))
 
 
@@ -136,7 +159,7 @@ async def decline(
     request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Explained | None] = None
 ) -> Response[Changed]:
     """One that waits for approval. Its slots are free again."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.decline(call, booking, data or Explained()))
 
 
@@ -148,7 +171,7 @@ async def cancel(
     request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[Explained | None] = None
 ) -> Response[Changed]:
     """By its booker, in time, with the token; or by somebody who manages bookings. Its slots are free again."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.cancel(call, booking, data or Explained()))
 
 
@@ -160,7 +183,7 @@ async def reschedule(
     request: AnyRequest, org: Org, booking: BookingName, data: JSONBody[MoveWanted]
 ) -> Response[Changed]:
     """To another time, in one step; it may overlap its own old one. It keeps its name."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.reschedule(call, booking, data))
 
 
@@ -170,7 +193,7 @@ async def reschedule(
 )  # fmt: skip
 async def complete(request: AnyRequest, org: Org, booking: BookingName) -> Response[Changed]:
     """Most say so by themselves, at their end."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.complete(call, booking))
 
 
@@ -180,7 +203,7 @@ async def complete(request: AnyRequest, org: Org, booking: BookingName) -> Respo
 )  # fmt: skip
 async def no_show(request: AnyRequest, org: Org, booking: BookingName) -> Response[Changed]:
     """Once it has begun."""
-    call = await called(request, org)
+    call = called(request)
     return answered(call, await bookings.no_show(call, booking))
 
 

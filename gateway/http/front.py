@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.params import PathParameter
 
 from actors.runtime.wire import is_trace
@@ -35,15 +37,19 @@ from gateway.streams.events import Events
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
+Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 Org: TypeAlias = Annotated[str, PathParameter(description="The organisation.", schema_extra={"examples": ["demo"]})]
 
 POSITION: Final = "tidegate-position"
 NEEDS: Final = "needs"
+WRITES: Final = "writes"
+TAGGED: Final = "tagged"
+GUARDED: Final = "guarded"
+_CALL: Final = "call"
 PASS_COOKIE: Final = "tidegate_pass"  # noqa: S105  # where a pass stands, not one
 UNLIMITED: Final = Rates()
 PEERS: Final = Addresses()
 _POSITION: Final = re.compile(r"([0-9a-f]{12}):(\d{1,15})", re.ASCII)
-_KEY: Final = b"idempotency-key"
 _READ: Final = {
     name.encode(): name
     for name in (
@@ -56,9 +62,18 @@ _DIGITS_MAX: Final = 9
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def needs(permission: str) -> dict[str, Any]:
-    """What a route asks of its caller, where its documentation and the tests find it."""
-    return {NEEDS: permission}
+Writes: TypeAlias = Literal["once", "drawn", "again", "nothing"]
+"""What a request does that is none of the harmless ones: something that is done `once` under an Idempotency-Key, or is
+only `drawn` from it without the log; or what is done `again`, whatever the key, because that does no harm; or `nothing`
+that the log would know of."""
+KEYED: Final = frozenset[Writes](("once", "drawn"))
+LOGGED: Final = frozenset[Writes](("once", "again"))
+
+
+def needs(permission: str, *, writes: Writes = "once", tagged: bool = False, guarded: bool = False) -> dict[str, Any]:
+    """What a route asks of its caller, where its description and the tests find it; and what else it heeds. A `tagged`
+    answer is not sent again to whoever has it, a `guarded` one may take the pass of a waiting room."""
+    return {NEEDS: permission, WRITES: writes, TAGGED: tagged, GUARDED: guarded}
 
 
 class Front:
@@ -89,12 +104,13 @@ class Front:
     async def call(self, request: AnyRequest, org: str) -> Call:
         """The call that a request is, if its caller may ask for it."""
         scope: Any = request.scope
-        keyed = any(name == _KEY for name, _ in scope["headers"]) and request.method not in _SAFE
-        return await self.asked(scope, org, request.route_handler.opt[NEEDS], await request.body() if keyed else b"")
+        return await self.asked(scope, org, request.route_handler.opt[NEEDS], request.body)
 
-    async def asked(self, scope: Scope, org: str, needed: Permission, body: bytes) -> Call:
-        """The same, of a request that has been read; its route is in `path_template`. To find out who asks is a part of
-        what it may take."""
+    async def asked(
+        self, scope: Scope, org: str, needed: Permission, body: bytes | Callable[[], Awaitable[bytes]]
+    ) -> Call:
+        """The same, of a request that may have been read. To find out who asks is a part of what it may take, and comes
+        first."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
@@ -103,17 +119,15 @@ class Front:
         caller = await self.caller(method, org, headers, within_ms)
         scope["state"][CALLER] = caller.by
         caller.needs(needed)
-        client = scope["client"]
-        deed = DEEDS.get((method, scope["path_template"]))
-        self.rates.known(caller, client[0] if client is not None else "", deed, came=True)
+        self.rates.known(caller, _address_of(scope), came=True)
         key, shown_pass = headers.get("idempotency-key", ""), headers.get("tidegate-pass", "")
         id = ""
         if key and method not in _SAFE:
             if len(key) > IDEMPOTENCY_KEY_CHARACTERS_MAX:
                 most = IDEMPOTENCY_KEY_CHARACTERS_MAX
                 raise Problem("bad_header", f"an Idempotency-Key has at most {most} characters")
-            id = sealed_id(caller, key, method.encode(), scope["raw_path"], scope["query_string"], body)
-            self.edge.keys_seen.note(id)
+            said = body if isinstance(body, bytes) else await body()
+            id = sealed_id(caller, key, method.encode(), scope["raw_path"], scope["query_string"], said)
         trace = headers.get("traceparent", "")
         return Call(
             self.edge,
@@ -124,6 +138,14 @@ class Front:
             shown_pass=shown_pass or cookie_of(headers.get("cookie", ""), PASS_COOKIE),
             trace=trace if is_trace(trace) else "",
         )
+
+    def begins(self, call: Call, scope: Scope) -> None:
+        """It is done now, all of it having been read: what could not be read is no deed, and binds no key. Its route is
+        in `path_template`."""
+        deed = DEEDS.get((scope["method"], scope["path_template"]))
+        if deed is not None:
+            self.rates.does(call.caller, _address_of(scope), deed)
+        call.begin()
 
     async def caller(self, method: str, org: str, headers: Mapping[str, str], within_ms: int = WITHIN_MS) -> Caller:
         """Whom these headers show, for a request of that method; to open a socket is none of the harmless ones."""
@@ -166,15 +188,38 @@ def _within_ms(text: str) -> int:
     return within_ms
 
 
-async def called(request: AnyRequest, org: str) -> Call:
+async def admitted(connection: Connection, route: BaseRouteHandler) -> None:
+    """A guard: whoever may not ask for it is told so, whatever else is wrong with what they sent."""
+    if NEEDS in route.opt:
+        front: Front = connection.app.state.front
+        request = cast("AnyRequest", connection)
+        connection.scope["state"][_CALL] = await front.call(request, connection.path_params["org"])
+
+
+def called(request: AnyRequest) -> Call:
+    """The call that a request is, which begins."""
     front: Front = request.app.state.front
-    return await front.call(request, org)
+    call: Call = request.scope["state"][_CALL]
+    if request.route_handler.opt[WRITES] in KEYED:
+        front.begins(call, cast("Scope", request.scope))
+    return call
+
+
+def _address_of(scope: Scope) -> str:
+    client = scope["client"]
+    return "" if client is None else str(client[0])
 
 
 def answered(call: Call, answer: T, status: int = 200) -> Response[T]:
     """With the position of what was done, for whoever wants to read no older."""
     headers = {"Tidegate-Position": call.position} if call.sequence else None
     return Response(answer, status_code=status, headers=headers)
+
+
+def is_known(request: AnyRequest, tag: str) -> bool:
+    """Whether the client has what this tag stands for (RFC 9110, 13.1.2)."""
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    return tag in known or known == ["*"]
 
 
 def told_once(response: Response[T]) -> Response[T]:

@@ -1,9 +1,10 @@
 """`/livez`, `/readyz` and `/metrics`: for what keeps this process running, sends people here, and watches it.
 
 `/livez` says that the process turns, and nothing else: whoever starts a process again because the log is away makes it
-worse. `/readyz` says whether somebody should be sent here now. Both are for everybody, and tell nothing. What exactly
-is wrong, and all numbers, are told to those who may see the metrics: by default only to programs on this machine, which
-ask by themselves. A request that came through a proxy is not one of these, wherever the proxy stands.
+worse. It names its log, as positions do, so that whoever started it knows it from another's. `/readyz` says whether
+somebody should be sent here now. Both are for everybody, and tell nothing else. What exactly is wrong, and all numbers,
+are told to those who may see the metrics: by default only to programs on this machine, which ask by themselves. A
+request that came through a proxy is not one of these, wherever the proxy stands.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 
 from gateway.measuring.around import Around, Standing
@@ -22,6 +24,7 @@ from gateway.problems import Problem
 Visibility: TypeAlias = Literal["local", "open", "off"]
 
 LIVES: Final = "it runs\n"
+LOG_HEADER: Final = "Tidegate-Log"
 ALONE: Final = "alone"
 """In the state of an application that has a port of its own."""
 PLAIN: Final = "text/plain"
@@ -37,11 +40,13 @@ class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Operating:
-    """`shared` is a port that other processes listen at too: nobody can say which of them is asked there."""
+    """`log` is the short name of what it answers from. `shared` is a port that other processes listen at too: nobody
+    can say which of them is asked there."""
 
     def __init__(
-        self, metrics: Metrics, around: Around, visibility: Visibility = "local", *, shared: bool = False
+        self, metrics: Metrics, around: Around, log: str, visibility: Visibility = "local", *, shared: bool = False
     ) -> None:
+        self.log: Final = log
         self.metrics: Final = metrics
         self.visibility: Final = visibility
         self.shared: Final = shared
@@ -71,10 +76,15 @@ def _is_local(request: AnyRequest) -> bool:
         return False
 
 
-@get("/livez", opt={"public": True}, tags=["Operations"], summary="Does it run?", media_type=PLAIN)
-async def livez() -> Response[str]:
-    """200, for as long as the process gets round to saying so."""
-    return Response(LIVES, media_type=PLAIN, headers={"Cache-Control": "no-store"})
+@get(
+    "/livez", opt={"public": True}, tags=["Operations"], summary="Does it run?", media_type=PLAIN,
+    response_headers=[ResponseHeader(LOG_HEADER, value="", description="Of the log.", documentation_only=True)],
+)  # fmt: skip
+async def livez(request: AnyRequest) -> Response[str]:
+    """200, for as long as the process gets round to saying so; `Tidegate-Log` is the short name of the log that it
+    answers from, which positions begin with."""
+    operating: Operating = request.app.state.operating
+    return Response(LIVES, media_type=PLAIN, headers={"Cache-Control": "no-store", LOG_HEADER: operating.log})
 
 
 @get(

@@ -20,6 +20,7 @@ from litestar import MediaType, Request, Response, Router, get
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.params import PathParameter
 
+from gateway.http.front import is_known
 from gateway.problems import Problem
 
 FOLDER: Final = Path(__file__).parents[1] / "pages"
@@ -68,7 +69,7 @@ _ASSETS: Final = _assets()
 
 def _shown(request: Request[Any, Any, Any], page: Page) -> Response[bytes]:
     headers = HEADERS | {"ETag": page.tag}
-    if page.tag in [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]:
+    if is_known(request, page.tag):
         return Response(b"", status_code=304, headers=headers, media_type=page.kind)
     return Response(page.body, headers=headers, media_type=page.kind)
 

@@ -169,6 +169,7 @@ class Prompt:
         await self._groups.begin()
         try:
             call = await self._asked(scope, org, route.template, route.needs, body)
+            self._front.begins(call, scope)
             done, status = await route.done(call, room, wanted)
         except Exception as error:  # noqa: BLE001  # as the framework does: whoever asked is told, and our log of a bug
             await write_problem(send, problem_from(error))

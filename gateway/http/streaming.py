@@ -11,6 +11,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from gateway.http.front import AnyRequest, Front, Org, called, needs
+from gateway.problems import Problem
 from gateway.streams.events import Events, wanted
 from gateway.streams.staying import shown
 
@@ -29,16 +30,16 @@ async def follow(
 ) -> Stream:
     """Each topic begins with one of `snapshot`, `resumed` and `reset`; then come `delta`s. Sent back as
     `Last-Event-ID`, which browsers do by themselves, the id of the last event goes on from there."""
-    call = await called(request, org)
+    call = called(request)
     front: Front = request.app.state.front
     topics = wanted(call, topic)
     still = shown(front.caller, org, request.headers)
     address = front.rates.counted(call.caller, "" if request.client is None else request.client.host)
 
     async def run() -> AsyncGenerator[bytes, None]:
-        events = Events(front.edge.hub, topics, still)
+        events = Events(front.edge, topics, still)
         try:
-            await events.start(org, last_id, address)
+            await events.start(call.caller, last_id, address)
             front.events.add(events)
             yield b""
             async for said in events.run():
@@ -57,4 +58,16 @@ async def follow(
     return Stream(stream, media_type="text/event-stream", headers=headers, background=BackgroundTask(end))
 
 
-ROUTES = (follow,)
+@get(
+    "/v1/{org:str}/stream",
+    opt=needs("streams.read"), tags=["Streams"], summary="Follow topics, and ask, by a WebSocket", status_code=426,
+)  # fmt: skip
+async def socket(request: AnyRequest, org: Org) -> None:
+    """With `Upgrade: websocket` and the sub-protocol `tidegate.v1`; what is said there stands in `/docs/streams`.
+    Whoever does not ask for a socket is told 426."""
+    called(request)
+    said = "this is a WebSocket: connect with `Upgrade: websocket`"
+    raise Problem("upgrade_required", said, headers={"Upgrade": "websocket"})
+
+
+ROUTES = (follow, socket)

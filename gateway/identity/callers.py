@@ -24,6 +24,8 @@ class Caller(msgspec.Struct, frozen=True):
             return
         if self.standing == "anonymous":
             raise unauthenticated(f"this takes somebody who may {permission}")
+        if permission in permitted(self.standing):
+            raise Problem("not_permitted", f"this key has scopes, and {permission} is none of them")
         raise Problem("not_permitted", f"{self.standing} may not do this: it takes {permission}")
 
     def needs_session(self) -> str:

@@ -36,9 +36,8 @@ Send: TypeAlias = Callable[[Event], Awaitable[None]]
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 ALWAYS: Final = frozenset({"/livez", "/readyz", "/metrics"})
-STREAMS: Final = "/events"
-"""How the paths end whose answers do not: such a request is under way until its answer has begun."""
 OVERLOADED_MS: Final = 1_000
+_SLASHES: Final = "/v1/{org}/events".count("/")
 
 _OTHER_SPELLING: Final = re.compile(rb"//|/\.\.?(?:/|\Z)|%(?:2[ef]|5c|[01][0-9a-f]|7f)", re.IGNORECASE)
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +48,11 @@ _BAD_PATH: Final = Problem("bad_path", "a path is written without //, dots as it
 _COMPRESSED: Final = Problem(
     "compressed", "a body is sent as it is, without Content-Encoding", headers={"Accept-Encoding": "identity"}
 )
+
+
+def never_ends(path: str) -> bool:
+    """Whether what is answered there is a stream: such a request is under way until its answer has begun."""
+    return path.endswith("/events") and path.count("/") == _SLASHES
 
 
 class Guard:
@@ -89,7 +93,7 @@ class Guard:
         if problem is not None:
             await self._refuse(problem, scope["headers"], send)
             return
-        if scope["path"].endswith(STREAMS):
+        if never_ends(scope["path"]):
             await self._stream(scope, receive, send)
             return
         self.under_way += 1

@@ -75,7 +75,12 @@ class Rates:
         if caller.standing != "anonymous":
             self._session.take(f"{caller.org}.{caller.by}", now_s)
         if deed is not None:
-            self._deeds[deed].take(counted(address), now_s)
+            self.does(caller, address, deed)
+
+    def does(self, caller: Caller, address: str, deed: Deed) -> None:
+        """What they ask for is such a deed; `Problem` when too many of these come from there."""
+        if not self._off and not caller.by.startswith(_KEY):
+            self._deeds[deed].take(counted(address), self._now_s())
 
     def counted(self, caller: Caller, address: str) -> bytes | None:
         """By what address somebody is counted where it is not about how often they ask; None with an API key, or where

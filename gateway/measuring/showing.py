@@ -96,7 +96,7 @@ class Showing:
         faring = around.vitals.within(FORGOTTEN_S)
         for name, about in _FARING.items():
             yield gauge(f"host_{name}", about, {host: getattr(one, name) for host, one in faring.items()}, "host")
-        about = "How long the log took for the commits of a host."
+        about = "How long rounds took until they were stored, for each commit in them."
         commits = HistogramMetricFamily("tidegate_host_commit_seconds", about, labels=["host"])
         for host, one in faring.items():
             commits.add_metric([host], _buckets(one.commits), one.commits_s)

@@ -40,6 +40,7 @@ class KeyWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     role: KeyRole
     name: Annotated[str, Meta(examples=["The shop's server"])] = ""
+    """For people."""
     scopes: Scopes = ()
     expires_at: Annotated[str, Meta(description="An instant with its offset.", max_length=40)] | None = None
     id: Id | None = None
@@ -49,6 +50,7 @@ class KeyRotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long the one before is good as well."""
 
     overlap_s: int = OVERLAP_S
+    """In seconds."""
 
 
 class KeyShown(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ class KeyShown(msgspec.Struct, frozen=True):
     name: str
     role: Role
     scopes: tuple[str, ...]
+    """Nothing, where it has all that its role permits."""
     state: Literal["good", "expired"]
     issued_at: str
     expires_at: str | None
@@ -71,6 +74,8 @@ class KeyTold(KeyShown, frozen=True):
 
 
 class KeyOver(msgspec.Struct, frozen=True):
+    """A key that opens nothing any more."""
+
     id: str
     state: Literal["revoked", "expired"]
     ended_at: str

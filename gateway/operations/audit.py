@@ -83,6 +83,8 @@ class BookingHistory(msgspec.Struct, frozen=True):
 
 
 class FactShown(msgspec.Struct, frozen=True):
+    """Something that became true."""
+
     fact: FactName
     says: Says
 

@@ -48,6 +48,7 @@ class BookWanted(Wanted, frozen=True, forbid_unknown_fields=True, kw_only=True):
     answers: Annotated[dict[str, Annotated[str, Meta(max_length=10_000)]], Meta(max_length=ANSWERS_MAX)] = (
         msgspec.field(default_factory=dict)
     )
+    """By the ids of the event type's questions."""
 
 
 class Booked(msgspec.Struct, frozen=True):
@@ -59,6 +60,7 @@ class Booked(msgspec.Struct, frozen=True):
     start: str
     end: str
     tz: str
+    """By whose clocks `start` and `end` are told."""
     until: str | None
 
 
@@ -69,28 +71,37 @@ class Managed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Explained(Managed, frozen=True, forbid_unknown_fields=True):
+    """With a reason, which its booker is told."""
+
     reason: Reason = ""
 
 
 class MoveWanted(Managed, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When it is to be instead."""
+
     start: Moment
     duration: Minutes | None = None
+    """In minutes; as it was, if none."""
     tz: Zone = ""
 
 
 class Changed(msgspec.Struct, frozen=True):
+    """How it stands now; `version` counts the times that it was moved."""
+
     booking: str
     status: Status
     version: int
 
 
 class Units(msgspec.Struct, frozen=True):
+    """So many units of a resource."""
+
     resource: str
     units: int
 
 
 class BookingShown(msgspec.Struct, frozen=True):
-    """`version` counts the times that it was moved; `ahead` of it and behind it lie its buffers, in `occupies`."""
+    """`version` counts the times that it was moved."""
 
     booking: str
     event_type: str
@@ -98,13 +109,18 @@ class BookingShown(msgspec.Struct, frozen=True):
     start: str
     end: str
     tz: str
+    """By whose clocks `start` and `end` are told."""
     items: tuple[Units, ...]
+    """What is booked, the leading resource first."""
     booker: For
     answers: dict[str, str]
+    """By the ids of the event type's questions."""
     created_at: str
     until: str | None
+    """When it lapses, unless it is confirmed."""
     version: int
     reason: str
+    """Why it was declined or cancelled."""
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -33,19 +33,25 @@ class HoldPlaced(msgspec.Struct, frozen=True):
     """`expires_at` unless a heartbeat comes before, `expires_at_latest` whatever comes."""
 
     hold: str
+    """What it is called: to keep it, to let it go, or to book what it holds."""
     start: str
     end: str
     tz: str
+    """By whose clocks `start` and `end` are told."""
     expires_at: str
     expires_at_latest: str
 
 
 class HoldKept(msgspec.Struct, frozen=True):
+    """Until when it stands, if it is not kept again."""
+
     hold: str
     expires_at: str
 
 
 class HoldReleased(msgspec.Struct, frozen=True):
+    """What is held no more."""
+
     hold: str
 
 

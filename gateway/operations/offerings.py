@@ -50,6 +50,8 @@ class Hours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResourceWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of a resource: what is not said has its default."""
+
     time_zone: Annotated[str, Meta(max_length=64, examples=["Europe/Berlin"])]
     name: str = ""
     capacity: int = 1
@@ -66,8 +68,10 @@ class ScheduleWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_zone: Annotated[str, Meta(max_length=64, examples=["Europe/Berlin"])]
     name: str = ""
     weekly: dict[Weekday, tuple[Hours, ...]] = {}
+    """By weekday, when it is open; on those that are not named it is closed."""
     overrides: dict[str, tuple[Hours, ...]] = {}
     region: str = ""
+    """Of public holidays: a country, or a part of one, as in `DE-BE`."""
 
 
 class EventTypeWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,9 +113,12 @@ class ScheduleShown(ScheduleWanted, frozen=True):
 
 class EventTypeShown(EventTypeWanted, frozen=True, kw_only=True):
     slug: str
+    """By which it is named."""
 
 
 class Put(msgspec.Struct, frozen=True):
+    """What was put, or taken away."""
+
     id: str
 
 

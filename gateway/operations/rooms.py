@@ -33,6 +33,13 @@ from projections.numbers import RoomNumbers
 from projections.questions import NumbersOf, RoomAnswer, RoomLine, RoomOf, Rooms
 
 When: TypeAlias = Annotated[str, Meta(description="An instant with its offset.", max_length=40)]
+Commitment: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="For a draw: the SHA-256 of its secret's text in UTF-8, in 64 small hexadecimal digits. If it is "
+        "empty, the room keeps the one that it has."
+    ),
+]
 Step: TypeAlias = Literal["start", "open", "pause", "resume", "drain", "close"]
 STEPS: Final[Mapping[Step, Command]] = {
     "start": StartPreQueue(),
@@ -49,12 +56,14 @@ class LaneWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: Id
     title: Annotated[str, Meta(max_length=200)] = ""
+    """As visitors read it."""
     codes: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=256)] | None = None
+    """Each of them opens the lane. They are kept as hashes."""
 
 
 class RoomWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All of a room's settings: what is not said has its default. Numbers that are 0 bound nothing. `commitment` is the
-    SHA-256 of the secret that a draw will be made with."""
+    """All of a room's settings: what is not said has its default. Numbers that are 0 bound nothing, names that end in
+    `_s` are seconds."""
 
     title: str = ""
     announcement: str = ""
@@ -79,22 +88,31 @@ class RoomWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     one_per_identity: bool = False
     work_bits: int = 0
     near_ahead: int = 50
-    commitment: str = ""
+    commitment: Commitment = ""
 
 
 class RoomPut(msgspec.Struct, frozen=True):
+    """What the room is now."""
+
     room: str
     phase: Phase
 
 
 class Stepped(msgspec.Struct, frozen=True):
+    """What the room is now."""
+
     room: str
     phase: Phase
 
 
 class DrawWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    secret: Annotated[str, Meta(max_length=200)]
+    """What the draw is made with."""
+
+    secret: Annotated[
+        str, Meta(description="16 characters or more: the text of which the commitment is the SHA-256.", max_length=200)
+    ]
     beacon: Annotated[str, Meta(max_length=200)] = ""
+    """Something that nobody could know before, as lottery numbers are."""
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -105,10 +123,13 @@ class Drawn(msgspec.Struct, frozen=True):
 
 
 class LaneShown(msgspec.Struct, frozen=True):
+    """A lane, in the order in which they go; the ordinary one, which has no name, goes last."""
+
     id: str
     title: str
     waiting: int
     called_through: int
+    """Places from this one on have never been called."""
 
 
 class RoomShown(msgspec.Struct, frozen=True):
@@ -128,6 +149,7 @@ class RoomShown(msgspec.Struct, frozen=True):
     one_per_identity: bool
     absent_after_s: int
     seed: str
+    """What the places of the draw follow from, once it was made."""
 
 
 async def put(call: Call, room: str, wanted: RoomWanted) -> RoomPut:

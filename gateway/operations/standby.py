@@ -14,6 +14,8 @@ from gateway.operations.wishes import Wanted, understood
 
 
 class StandbyWanted(Wanted, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is full, and for whom."""
+
     booker: For = For()
 
 
@@ -25,6 +27,8 @@ class StoodBy(msgspec.Struct, frozen=True):
 
 
 class StandbyLeft(msgspec.Struct, frozen=True):
+    """Whose place was given up."""
+
     standby: str
 
 

@@ -24,7 +24,10 @@ _NOT_THE_ROOMS: Final = frozenset({"not_in", "not_called", "unknown_ticket"})
 
 
 class JoinWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What has to be said is what the room asks for: most ask for nothing."""
+
     lane: Annotated[str, Meta(max_length=64)] = ""
+    """The ordinary one, if none."""
     code: Annotated[str, Meta(description="What opens the lane.", max_length=200)] = ""
     identity: Annotated[str, Meta(description="Who it is, where the room gives one place to each.", max_length=320)] = (
         ""
@@ -52,11 +55,15 @@ class TicketShown(msgspec.Struct, frozen=True):
     state: TicketState
     lane: str
     place: int | None
+    """Its number in the lane's order, from 0."""
     block: int | None
+    """A thousand places or so, which are told of together."""
     index: int | None
+    """Where it stands in its block."""
     ahead: int | None
     position: int | None
     eta: Eta | None
+    """When it may be called."""
     until: str | None
 
 
@@ -72,8 +79,11 @@ class Seat(msgspec.Struct, frozen=True):
     ticket: str
     status: str
     until: str | None = None
+    """When the pass ends, unless the ticket is heard of."""
     until_max: str | None = None
+    """When it ends in any case."""
     pass_: str | None = msgspec.field(default=None, name="pass")
+    """What opens what is behind the room."""
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -82,9 +92,12 @@ class Alive(msgspec.Struct, frozen=True):
     ticket: str
     state: TicketState
     seat: Seat | None = None
+    """Of whoever is in."""
 
 
 class Over(msgspec.Struct, frozen=True):
+    """Which place or seat was given up."""
+
     ticket: str
 
 

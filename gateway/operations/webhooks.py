@@ -51,6 +51,7 @@ class WebhookWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     events: Annotated[tuple[Event, ...], Meta(min_length=1, max_length=FILTERS_MAX)] = ("*",)
     description: Annotated[str, Meta(max_length=DESCRIPTION_CHARACTERS_MAX)] = ""
     active: bool = True
+    """Whether anything is sent there."""
 
 
 class WebhookPut(msgspec.Struct, frozen=True):
@@ -74,17 +75,20 @@ class WebhookShown(msgspec.Struct, frozen=True):
 
 
 class SecretRotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For how long the secrets before sign as well."""
+    """For how long, at most, the secrets before sign as well."""
 
     overlap_s: int = OVERLAP_S
+    """In seconds."""
 
 
 class SecretTold(msgspec.Struct, frozen=True):
-    """`secret` is shown this once."""
+    """`secret` is shown this once. Those before it sign no longer than `old_until`: another rotation, or an earlier
+    one, may end them before."""
 
     id: str
     secret: str
     old_until: str
+    """When those before stop signing."""
 
 
 class Enabling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,15 +98,21 @@ class Enabling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Disabling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For whoever asks why nothing comes."""
+
     why: Annotated[str, Meta(max_length=WHY_CHARACTERS_MAX)] = ""
 
 
 class Switched(msgspec.Struct, frozen=True):
+    """Whether anything is sent there now."""
+
     id: str
     active: bool
 
 
 class WebhookGone(msgspec.Struct, frozen=True):
+    """What was taken away."""
+
     id: str
 
 
@@ -124,6 +134,8 @@ class DeliveryAttempt(msgspec.Struct, frozen=True):
 
 
 class LateDelivery(msgspec.Struct, frozen=True):
+    """What was tried and is tried again, or waits for its turn."""
+
     delivery: str
     attempts: int
     first_at: str | None
@@ -132,18 +144,24 @@ class LateDelivery(msgspec.Struct, frozen=True):
 
 class Deliveries(msgspec.Struct, frozen=True):
     """How it goes: the last attempts, the newest first, and what is late, the next first. `failing_since` is when the
-    first attempt failed behind which none succeeded."""
+    first attempt failed behind which none succeeded. Tests that fail are neither `failed` nor failing."""
 
     delivered: int
+    """How many so far."""
     failed: int
+    """How many attempts so far."""
     delivered_at: str | None
+    """When the last one was."""
     failing_since: str | None
     attempts: tuple[DeliveryAttempt, ...]
     late_count: int
+    """Of which `late` has the first."""
     late: tuple[LateDelivery, ...]
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
+    """What was given up: `why` the last attempt failed."""
+
     delivery: str
     event: str
     attempts: int
@@ -163,6 +181,7 @@ class ReplayWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which dead letters are to be delivered once more; or all of them."""
 
     deliveries: Annotated[tuple[Letter, ...], Meta(max_length=IDS_PER_REPLAY_MAX)] = ()
+    """By their names."""
     all: bool = False
 
 

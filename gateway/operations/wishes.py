@@ -41,17 +41,23 @@ class Along(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     resource: Id
     units: Units = 1
+    """How many of them."""
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is wanted, when, and with what along."""
+
     event_type: Annotated[Id, Meta(examples=["session"])]
+    """The slug of the way of booking."""
     resource: Id
     start: Moment
     duration: Minutes | None = None
     """In minutes; the event type's first, if none."""
     tz: Zone = ""
     units: Units = 1
+    """How many of the resource."""
     along: Annotated[tuple[Along, ...], Meta(max_length=ITEMS_MAX - 1)] = ()
+    """What is booked together with it."""
 
 
 class Understood(msgspec.Struct, frozen=True):

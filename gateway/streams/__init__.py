@@ -10,7 +10,7 @@ who only listen, over plain HTTP.
 
 What is told. `topics` are what can be followed, and how they are named. `hub` hears the bus for all of them, `live` is
 one that somebody follows here, `shares` says how many there may be for whom. `living` keeps the tickets of those who
-are there alive.
+are there alive, and `theirs` knows whose a ticket is.
 
 `limits` has the bounds of all of it.
 """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from events.waiting.sessions import Ticket
-from gateway.problems import Problem
+from gateway.problems import RETRY_MS, Problem
 from gateway.streams import frames
 from gateway.streams.frames import text_frame
 from gateway.streams.limits import (
@@ -254,7 +254,7 @@ class Client:
     def needs_room_for_mark(self) -> None:
         if len(self.marks) >= MARKS_PER_SOCKET_MAX:
             detail = f"a socket waits for at most {MARKS_PER_SOCKET_MAX} positions at a time"
-            raise Problem("too_many_requests", detail, "busy")
+            raise Problem("too_many_requests", detail, retry_after_ms=RETRY_MS)
 
     def wants_no_more(self, name: str) -> None:
         """What is under way is not to begin it."""
@@ -267,7 +267,7 @@ class Client:
         if len(self._calls) >= CALLS_PER_SOCKET_MAX:
             work.close()
             detail = f"at most {CALLS_PER_SOCKET_MAX} requests of a socket are under way at a time"
-            self.refuse(b"%d" % id, Problem("too_many_requests", detail, "busy"))
+            self.refuse(b"%d" % id, Problem("too_many_requests", detail, retry_after_ms=RETRY_MS))
             return
         task = asyncio.get_running_loop().create_task(work)
         self._calls[task] = set() if wanted is None else wanted

@@ -60,4 +60,5 @@ async def done(call: Call, asked: CallFor) -> Any:
             said.append(_BODIES[asked.command].decode(asked.body))
         except msgspec.DecodeError as error:
             raise Problem("malformed", str(error)) from error
+    call.begin()
     return await command.run(call, *said)

@@ -6,8 +6,7 @@ or by a sub-protocol, `bearer.<token>` beside `tidegate.v1`. Everybody else send
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from time import perf_counter
 from typing import Final
@@ -17,10 +16,9 @@ import msgspec
 
 from actors.booking.changing import wrong_token
 from actors.booking.commands import ShowBooking
-from actors.waiting.commands import Touch
 from events.day import Booking, owner_of
 from events.names import is_identifier
-from events.waiting.sessions import Ticket, line_actor, ticket_of
+from events.waiting.sessions import Ticket, ticket_of
 from gateway.calls import Call
 from gateway.edge import Edge
 from gateway.http.front import Front
@@ -30,12 +28,11 @@ from gateway.limiting.rates import COMMAND_DEEDS
 from gateway.limits import WITHIN_MS
 from gateway.measuring.counts import OTHER
 from gateway.problems import Problem, problem_from, problem_of
-from gateway.streams import commands
+from gateway.streams import commands, theirs
 from gateway.streams.client import Client
 from gateway.streams.handshake import Refused, Request
-from gateway.streams.hub import Hub
+from gateway.streams.limits import SYNC_WITHIN_S
 from gateway.streams.live import Live
-from gateway.streams.living import Living
 from gateway.streams.messages import CallFor, Subscribe, Sync, Unsubscribe, written
 from gateway.streams.staying import shown
 from gateway.streams.topics import STATUS, Topic, topic_of
@@ -43,20 +40,15 @@ from gateway.streams.topics import STATUS, Topic, topic_of
 BEARER: Final = "bearer."
 JITTER_MS: Final = 5_000
 """Whoever is sent away comes back spread over this."""
-SETTLE_AGAIN_S: Final = 1.0
-SETTLE_AGAIN_S_MAX: Final = 10.0
-"""Nobody could say whose a ticket is: they are asked again so soon, after twice as long each time, up to this. Rooms
-call nobody absent whom they have not heard of for a minute, unless they are set to less."""
 
 
 class Entrance:
     """A `Door` of sockets."""
 
-    def __init__(self, front: Front, hub: Hub, living: Living) -> None:
-        self.hub: Final = hub
+    def __init__(self, front: Front) -> None:
+        self.hub: Final = front.edge.hub
         self._front: Final = front
         self._edge: Final[Edge] = front.edge
-        self._living: Final = living
         self._clients: Final[set[Client]] = set()
         self._dice: Final = Random()
 
@@ -130,7 +122,7 @@ class Entrance:
             _begin(client, live, id, since)
         for live in lives:
             if live.topic.kind == "ticket" and client.caller.session:
-                await self._is_here(client, live.topic)
+                await self._is_here(client, live.topic.name)
         if said.topics:
             for live in lives:
                 await live.begun(client)
@@ -166,43 +158,34 @@ class Entrance:
             live.leave(client)
         client.say(written("unsubscribed", b"%d" % said.id, topic=said.topic))
 
-    async def _is_here(self, client: Client, topic: Topic) -> None:
-        """If the ticket is theirs, it is kept alive by this stream. Who could say so may be busy, in a rush above all:
-        then they are asked again for as long as it is followed."""
-        ticket = ticket_of(topic.name.partition("/")[2])
-        if ticket is not None and not await self._is_settled(client, topic.name, ticket):
-            work = self._settles(client, topic.name, ticket)
-            client.tries(topic.name, self.hub.start_task(work))
-
-    async def _settles(self, client: Client, name: str, ticket: Ticket) -> None:
-        pause_s = SETTLE_AGAIN_S
-        while client.topics.get(name) is not None:
-            await asyncio.sleep(pause_s * self._dice.uniform(0.5, 1.0))
-            if await self._is_settled(client, name, ticket):
-                return
-            pause_s = min(2 * pause_s, SETTLE_AGAIN_S_MAX)
-
-    async def _is_settled(self, client: Client, name: str, ticket: Ticket) -> bool:
-        """Whether somebody could say if the ticket is theirs."""
-        call = Call(self._edge, client.caller, WITHIN_MS)
-        line = line_actor(client.caller.org, ticket.room, ticket.shard)
+    async def _is_here(self, client: Client, name: str) -> None:
+        """If the ticket is theirs, it is kept alive by this stream."""
+        ticket = ticket_of(name.partition("/")[2])
+        if ticket is None:
+            return
         try:
-            door = await self._edge.doors.at(call, ticket.room)
-            await call.hear(line, Touch(ticket.id, client.caller.key))
-        except Exception as error:  # noqa: BLE001  # a bug, which our log hears of, may be over the next time, too
-            problem = problem_from(error)
-            return problem.fault == "caller" or problem.code == "ticket_over"  # it can be looked at all the same
-        if client.topics.get(name) is not None and client in self._clients:
+            beat_s = await theirs.beat_s(self._edge, client.caller, ticket)
+        except theirs.Unsettled:
+            if name not in client.topics or client not in self._clients:
+                return
+            client.tries(name, self.hub.start_task(self._is_here_later(client, name, ticket)))
+        else:
+            self._came(client, name, ticket, beat_s)
+
+    async def _is_here_later(self, client: Client, name: str, ticket: Ticket) -> None:
+        self._came(client, name, ticket, await theirs.beat_s_later(self._edge, client.caller, ticket))
+
+    def _came(self, client: Client, name: str, ticket: Ticket, beat_s: float | None) -> None:
+        if beat_s is not None and client.topics.get(name) is not None and client in self._clients:
             if client.keeps(name, ticket) is not None:  # who follows it twice is there once
-                self._living.go(client.caller.org, ticket)
-            self._living.come(client.caller.org, ticket, door.beat_s)
-        return True
+                self._edge.living.go(client.caller.org, ticket)
+            self._edge.living.come(client.caller.org, ticket, beat_s)
 
     def not_here(self, client: Client, name: str) -> None:
         """It is not by this stream any more that the ticket's holder is there, if it was."""
         ticket = client.lets_go(name)
         if ticket is not None:
-            self._living.go(client.caller.org, ticket)
+            self._edge.living.go(client.caller.org, ticket)
 
     # Asking
 
@@ -231,8 +214,6 @@ class Entrance:
             args = [text.encode() for pair in sorted(said.args.items()) for text in pair]
             command = sealed_id(caller, said.key, said.command.encode(), *args, bytes(said.body))
         self._front.rates.known(caller, client.address, COMMAND_DEEDS.get(said.command))
-        if command:
-            self._edge.keys_seen.note(command)
         call = Call(self._edge, caller, said.timeout_ms, id=command, shown_pass=said.shown_pass)
         answer = await commands.done(call, said)
         position = call.position if call.sequence else None
@@ -245,9 +226,17 @@ class Entrance:
         except Problem as problem:
             client.refuse(b"%d" % said.id, problem)
             return
-        self._sync(client, b"%d" % said.id, at)
+        id = b"%d" % said.id
 
-    def _sync(self, client: Client, id: bytes, at: int) -> None:
+        def too_late() -> None:
+            detail = f"not everything through {self.hub.spelled(at)} was told within {SYNC_WITHIN_S} s"
+            client.refuse(id, Problem("behind", detail, "busy"))
+
+        self._sync(client, id, at, too_late)
+
+    def _sync(self, client: Client, id: bytes, at: int, too_late: Callable[[], None] | None = None) -> None:
+        mark: object | None = None
+
         def through() -> bool:
             if not client.has_heard_all:
                 return False
@@ -255,8 +244,12 @@ class Entrance:
             client.say(written("synced", id, position=self.hub.spelled(max(at, 0))))
             return True
 
-        mark: object | None = None
-        mark = self.hub.when_through(at, through)
+        def ends() -> None:
+            client.marks.discard(mark)
+            if too_late is not None:
+                too_late()
+
+        mark = self.hub.when_through(at, through, ends if too_late is not None else None)
         if mark is not None:
             client.marks.add(mark)
 

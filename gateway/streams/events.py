@@ -15,10 +15,12 @@ from typing import Final
 
 import msgspec
 
+from events.waiting.sessions import Ticket, ticket_of
 from gateway.calls import Call
+from gateway.edge import Edge
 from gateway.identity.callers import Caller
 from gateway.problems import Problem
-from gateway.streams.hub import Hub
+from gateway.streams import theirs
 from gateway.streams.limits import TOPICS_PER_EVENTS_MAX, UNSENT_BYTES_MAX
 from gateway.streams.live import Live, Step
 from gateway.streams.messages import NO_ID, Begun, problem_told
@@ -46,9 +48,10 @@ _STANDS: Final = msgspec.json.Decoder(_Stands)
 class Events:
     """One stream: a `Follower` whose messages are taken out by `run`."""
 
-    def __init__(self, hub: Hub, topics: Sequence[Topic], still: Still) -> None:
+    def __init__(self, edge: Edge, topics: Sequence[Topic], still: Still) -> None:
         self.still: Final = still
-        self._hub: Final = hub
+        self._edge: Final = edge
+        self._hub: Final = edge.hub
         self._names: Final = [topic.name for topic in topics]
         self._topics: Final = topics
         self._at: Final[dict[str, int]] = {}
@@ -57,12 +60,15 @@ class Events:
         self._behind: dict[Live, None] = {}
         self._news: Final = asyncio.Event()
         self._lives: Final[list[Live]] = []
+        self._here: Final[dict[str, asyncio.Task[None]]] = {}
+        """By topic, what keeps its ticket alive."""
         self._broken = False
         """Whether a topic failed that can be followed again later: its listener comes back with where it stood."""
         self.ended = False
 
-    async def start(self, org: str, last_id: str, address: bytes | None = None) -> None:
+    async def start(self, caller: Caller, last_id: str, address: bytes | None = None) -> None:
         """Follow all of them, or none, for somebody who is counted by that address."""
+        org = caller.org
         since = _since(self._hub.epoch, last_id, len(self._topics))
         lives = [await self._hub.live(org, topic, address) for topic in self._topics]
         for topic, live, at in zip(self._topics, lives, since, strict=True):
@@ -71,6 +77,23 @@ class Events:
                 live.follow(self, NO_ID, None, "other_log")
             else:
                 live.follow(self, NO_ID, None if topic.kind == STATUS else at)
+            ticket = ticket_of(topic.name.partition("/")[2]) if topic.kind == "ticket" and caller.session else None
+            if ticket is not None:
+                self._here[topic.name] = self._hub.start_task(self._is_here(caller, ticket))
+
+    async def _is_here(self, caller: Caller, ticket: Ticket) -> None:
+        """If the ticket is theirs, it is kept alive by this stream."""
+        try:
+            beat_s = await theirs.beat_s(self._edge, caller, ticket)
+        except theirs.Unsettled:
+            beat_s = await theirs.beat_s_later(self._edge, caller, ticket)
+        if beat_s is None:
+            return
+        self._edge.living.come(caller.org, ticket, beat_s)
+        try:
+            await asyncio.Future()  # until it is cancelled
+        finally:
+            self._edge.living.go(caller.org, ticket)
 
     def stays(self, caller: Caller) -> None:
         """All of its topics may still be followed, or it ends."""
@@ -89,6 +112,8 @@ class Events:
         self._news.set()
         for live in self._lives:
             live.leave(self)
+        for here in self._here.values():
+            here.cancel()
 
     async def run(self) -> AsyncIterator[bytes]:
         """The bytes of the stream, until it is stopped, or a topic fails for now: a browser comes back by itself."""
@@ -135,6 +160,8 @@ class Events:
     def fails(self, live: Live, id: bytes, problem: Problem) -> None:
         self._hub.counts.problem(problem.code)
         self._say("problem", problem_told(id, problem, live.topic.name))
+        if (here := self._here.pop(live.topic.name, None)) is not None:
+            here.cancel()
         if problem.fault != "caller":
             self._broken = True
 

@@ -21,6 +21,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from gateway.problems import TYPE_PREFIX
 from gateway.streams.limits import HEAD_BYTES_MAX, HEADERS_MAX, SUBPROTOCOLS_MAX
 
 SUBPROTOCOL: Final = "tidegate.v1"
@@ -135,7 +136,7 @@ def refusal(refused: Refused) -> bytes:
     """The answer to whom it is not. The connection ends with it."""
     phrase = HTTPStatus(refused.status).phrase
     problem: dict[str, str | int] = {
-        "type": "about:blank",
+        "type": TYPE_PREFIX + refused.code,
         "title": phrase,
         "status": refused.status,
         "code": refused.code,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,7 +19,7 @@ from events.bus import Bus, Message, Subscription
 from events.errors import BusError
 from gateway.measuring.counts import StreamCounts
 from gateway.problems import Problem, unanswered
-from gateway.streams.limits import ASK_WITHIN_MS, FLUSH_S, TOPIC_IDLE_S
+from gateway.streams.limits import ASK_WITHIN_MS, FLUSH_S, SYNC_WITHIN_S, TOPIC_IDLE_S
 from gateway.streams.live import Live, Step
 from gateway.streams.shares import Shares
 from gateway.streams.topics import STATUS, Topic
@@ -50,6 +50,13 @@ class _Told(msgspec.Struct, frozen=True):
 _TOLD: Final = msgspec.json.Decoder(_Told)
 _BEATS: Final = msgspec.json.Decoder(Beat)
 _ENCODER: Final = msgspec.json.Encoder()
+
+
+class _Mark(NamedTuple):
+    sequence: int
+    then: Callable[[], bool]
+    too_late: Callable[[], None] | None
+    until: float
 
 
 class _Source:
@@ -93,7 +100,7 @@ class Hub:
         self._beats: Subscription | None = None
         self._through: Final[dict[str, int]] = {}
         """By projector, how far it has told all that it tells at once."""
-        self._marks: Final[dict[object, tuple[int, Callable[[], bool]]]] = {}
+        self._marks: Final[dict[object, _Mark]] = {}
         self._state: State = "ok"
         self._state_number = 0
         self._beat_at = 0.0
@@ -256,10 +263,11 @@ class Hub:
     # The status
 
     async def _watch(self) -> None:
-        """Whether somebody still tells what happens."""
+        """Whether somebody still tells what happens, and what is waited for in vain."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_LOOK_FOR_BEATS_S)
+            self._end_marks()
             self._be("late" if loop.time() - self._beat_at > SILENT_S else "ok")
 
     def _be(self, state: State) -> None:
@@ -280,13 +288,16 @@ class Hub:
         """All that is told at once has been heard through this sequence."""
         return max(self._through.values(), default=-1)
 
-    def when_through(self, sequence: int, then: Callable[[], bool]) -> object | None:
+    def when_through(
+        self, sequence: int, then: Callable[[], bool], too_late: Callable[[], None] | None = None
+    ) -> object | None:
         """Call it once everything through that sequence was told to everybody, and with each beat from then on until it
-        says that this was the time. Until then it may be taken back by what is returned."""
+        says that this was the time. Until then it may be taken back by what is returned; and after `SYNC_WITHIN_S` it
+        is, if it can be `too_late`."""
         if self.through >= sequence and not self._outgoing and then():
             return None
         mark = object()
-        self._marks[mark] = (sequence, then)
+        self._marks[mark] = _Mark(sequence, then, too_late, asyncio.get_running_loop().time() + SYNC_WITHIN_S)
         return mark
 
     def take_back(self, mark: object) -> None:
@@ -297,9 +308,17 @@ class Hub:
             return
         self._flush()
         through = self.through
-        for mark, (_, then) in [one for one in self._marks.items() if one[1][0] <= through]:
-            if mark in self._marks and then():  # else it was taken back by one before it
+        for mark, one in [known for known in self._marks.items() if known[1].sequence <= through]:
+            if mark in self._marks and one.then():  # else it was taken back by one before it
                 self._marks.pop(mark, None)
+
+    def _end_marks(self) -> None:
+        """Of those that nobody has written, above all."""
+        now = asyncio.get_running_loop().time()
+        for mark, one in list(self._marks.items()):
+            if one.too_late is not None and one.until < now:
+                self._marks.pop(mark, None)
+                one.too_late()
 
     # Telling
 

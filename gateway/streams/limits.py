@@ -64,6 +64,8 @@ UNSENT_BYTES_MAX: Final = 256 << 10
 """Of one reader. What comes then is left out, and the topics are shown to it anew when it has caught up."""
 UNREAD_BYTES_MAX: Final = 2 * UNSENT_BYTES_MAX
 """Of one reader who goes on asking: with more than that before it, it is sent away."""
+SYNC_WITHIN_S: Final = 10
+"""So long a client waits for a position at most: one that nobody has written would never come."""
 MARKS_PER_SOCKET_MAX: Final = 64
 """Positions that a socket waits for at a time (`sync`)."""
 STALLED_S: Final = 20.0

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from events.webhooks import EVENTS
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -152,8 +153,8 @@ def test_every_operation_is_described_and_can_be_tried(browser: Browser, site: S
     """From what the gateway says of itself, with the same request as a line of curl."""
     with seen(browser, f"{site.url}/docs") as page:
         described = site_operations(page.page, site)
-        expect(page.at(".operation")).to_have_count(described, timeout=WITHIN_MS)
-        for operation in page.at(".operation").all():
+        expect(page.at(".operation:not(.sent)")).to_have_count(described, timeout=WITHIN_MS)
+        for operation in page.at(".operation:not(.sent)").all():
             operation.locator("summary").click()
             expect(operation.locator(".try")).to_be_visible()
         page.at("#begin").click()
@@ -166,6 +167,21 @@ def test_every_operation_is_described_and_can_be_tried(browser: Browser, site: S
         expect(join.locator("pre").last).not_to_contain_text("ts.demo")  # a token is nobody's to copy by accident
         join.scroll_into_view_if_needed()
         page.page.screenshot(path=tmp_path / "docs.png")
+        assert page.complaints == []
+
+
+def test_what_webhooks_are_sent_is_described(browser: Browser, site: Site, tmp_path: Path) -> None:
+    """Every event, with an example of its body; there is nothing to try."""
+    with seen(browser, f"{site.url}/docs") as page:
+        sent = page.at("section[data-tag=Webhooks] .operation.sent")
+        expect(sent).to_have_count(len(EVENTS) + 1, timeout=WITHIN_MS)
+        called = page.at(".operation.sent[data-name='POST ticket.called']")
+        called.locator("summary").click()
+        for words in ("Webhook-Signature", "until", "Gone: nothing more is sent", '"type": "ticket.called"'):
+            expect(called).to_contain_text(words)
+        expect(called.locator(".try")).to_have_count(0)
+        called.scroll_into_view_if_needed()
+        page.page.screenshot(path=tmp_path / "sent.png")
         assert page.complaints == []
 
 

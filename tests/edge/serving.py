@@ -31,7 +31,6 @@ from gateway.limiting.guard import Guard
 from gateway.limiting.limits import Proxies
 from gateway.limiting.rates import Rates
 from gateway.streams.entrance import Entrance
-from gateway.streams.living import Living
 from gateway.streams.socket import sockets
 from tests.gateway.webhooks.test_sending import certified
 from tests.support.gateway import Gate, open_gateway, told
@@ -90,7 +89,7 @@ class Edge:
 async def open_edge() -> AsyncIterator[Edge]:
     """Behind a proxy on this machine, whose word it takes for who asks."""
     async with open_gateway() as gate:
-        entrance = Entrance(gate.front, gate.edge.hub, Living(gate.edge.sender))
+        entrance = Entrance(gate.front)
         taken, until = ports.taken(HOST, 0), asyncio.Event()
         app = Guard(gate.app, Rates(), Addresses(Proxies((f"{HOST}/32",))), ())
         running = asyncio.ensure_future(ports.serve(app, taken, sockets(entrance), until, gate.front.leave))

@@ -92,6 +92,34 @@ async def test_nobody_else_holds_or_books(path: str) -> None:
         assert await gate.house.recorded("demo.day.studio-north.2026-06-02") == []
 
 
+async def test_whoever_has_seen_that_a_pass_is_taken_back_does_not_come_in_by_it() -> None:
+    """However short a moment ago it was looked at."""
+    async with open_gateway() as gate:
+        visitor = await gate.session()
+        ticket, token = await let_in(gate, visitor)
+        shown = {"Tidegate-Pass": token}
+        held = await gate.post("/v1/demo/holds", premiere(gate), as_=visitor, headers=shown)
+        assert held.status_code == 201, told(held)
+        gone = await gate.have(room_actor("demo", ROOM), Revoke(ticket))
+        seen = shown | {"Tidegate-Position": f"{gate.edge.epoch}:{gone.sequence}"}
+        late = await gate.post("/v1/demo/holds", premiere(gate, "2026-06-02T15:00"), as_=visitor, headers=seen)
+        assert refused(late) == (403, "bad_pass")
+
+
+async def test_a_position_that_was_made_up_makes_no_pass_good() -> None:
+    """Nobody has written so far: what is known of the seat decides, and nothing is open because somebody is behind."""
+    async with open_gateway() as gate:
+        visitor = await gate.session()
+        ticket, token = await let_in(gate, visitor)
+        await gate.have(room_actor("demo", ROOM), Revoke(ticket))
+        made_up = {"Tidegate-Pass": token, "Tidegate-Position": f"{gate.edge.epoch}:{10**14}"}
+        for _ in range(2):
+            assert refused(await gate.get(f"/v1/demo/rooms/{ROOM}/check", headers=made_up)) == (403, "bad_pass")
+        late = await gate.post("/v1/demo/bookings", premiere(gate), as_=visitor, headers=made_up)
+        assert late.status_code >= 400
+        assert await gate.house.recorded("demo.day.studio-north.2026-06-02") == []
+
+
 @pytest.mark.parametrize("path", ["/v1/demo/holds", "/v1/demo/bookings", "/v1/demo/standby"])
 async def test_a_pass_cannot_be_handed_on(path: str) -> None:
     """Where we know who asks it has to be theirs; a server that acts for a visitor is asked whose it is as well."""

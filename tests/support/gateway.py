@@ -285,7 +285,7 @@ async def _gate(ground: Ground, owner: str, fetch: Fetch | None, origins: tuple[
     keys = Keys.open(ground.folder)
     edge = Edge(house.bus, await house.sender(), house.log, epoch_of(house.log.identity), keys, SECRET, house.clock)
     register = AccessRegister(house.bus, house.clock, Issuers(house.clock, fetch or _nowhere))
-    for subscription in (await edge.catalogs.start(house.bus), await register.start()):
+    for subscription in (await edge.catalogs.start(house.bus), await edge.keys_seen.start(), await register.start()):
         ground.stops.push_async_callback(subscription.stop)
     aside = Aside(asyncio.Event())
     await edge.hub.start()

@@ -10,6 +10,7 @@ import pytest
 from tidegate.stack import is_gateway
 
 LOOPBACK = "127.0.0.1"
+EPOCH = "0123456789ab"
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -28,7 +29,11 @@ def says(said: bytes | None) -> Answering:
 @pytest.mark.parametrize(
     ("said", "is_one"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\nit runs\n", True),
+        (b"HTTP/1.1 200 OK\r\ntidegate-log: 0123456789ab\r\nX: y\r\n\r\nit runs\n", True),
+        (b"HTTP/1.1 200 OK\r\nTidegate-Log: ba9876543210\r\n\r\nit runs\n", False),
+        (b"HTTP/1.1 200 OK\r\n\r\nit runs\n", False),
+        (b"HTTP/1.1 200 OK\r\nTidegate-Log: 0123456789ab\r\n\r\nit does not run\n", False),
+        (b"HTTP/1.1 503 Service Unavailable\r\nTidegate-Log: 0123456789ab\r\n\r\nit runs\n", False),
         (b"HTTP/1.1 200 OK\r\n\r\n<html>", False),
         (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
         (b"INFO {}\r\n", False),
@@ -38,9 +43,9 @@ def says(said: bytes | None) -> Answering:
     ],
 )
 async def test_somebody_else_at_its_port_is_not_taken_for_it(said: bytes | None, *, is_one: bool) -> None:
-    """Whoever hangs up, says something else, or nothing, or says no end of it."""
+    """Whoever hangs up, says something else, or nothing, or says no end of it; and another stack's gateway."""
     async with await asyncio.start_server(says(said), LOOPBACK, 0) as server:
-        assert await is_gateway(LOOPBACK, server.sockets[0].getsockname()[1]) == is_one
+        assert await is_gateway(LOOPBACK, server.sockets[0].getsockname()[1], EPOCH) == is_one
 
 
 async def test_nobody_is_none() -> None:
@@ -49,4 +54,4 @@ async def test_nobody_is_none() -> None:
     number = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    assert not await is_gateway(LOOPBACK, number)
+    assert not await is_gateway(LOOPBACK, number, EPOCH)

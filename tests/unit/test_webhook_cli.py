@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from actors.decider import Refusal
-from events.webhooks import EVENTS
-from tidegate import logs
+from events.webhooks import EVENTS, TEST
+from tidegate import asking, logs
 from tidegate.cli import app
 from tidegate.cli.webhook import webhook_app
 from tidegate.cli.webhook.common import WebhookRefused, answer_shown, instant_shown
@@ -78,3 +81,65 @@ def test_answers_and_times_are_shown_as_people_read_them() -> None:
     assert (answer_shown(204, ""), answer_shown(0, "bad_certificate")) == ("204", "bad certificate")
     assert instant_shown(1_796_644_801_000, "UTC") == "Mon 2026-12-07 12:00:01"
     assert instant_shown(0, "UTC") == "–"
+
+
+def seen(**about: Any) -> dict[str, Any]:
+    """How delivery goes, as it is answered."""
+    return {
+        "id": "shop", "courier": "one", "through": {}, "delivered": 0, "failed": 0, "delivered_at": 0,
+        "failing_since": 0, "late_count": 0, "late": [], "dead": [], "dropped": 0, "attempts": [], **about,
+    }  # fmt: skip
+
+
+def tried(status: int, event: str = "room.phase", why: str = "") -> dict[str, Any]:
+    return {"id": "17-0", "event": event, "at": 1, "took_ms": 4, "status": status, "why": why}
+
+
+LATE = {"id": "17-0", "attempts": 1, "first_at": 1, "next_at": 2}
+GOING: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a test that failed": (seen(attempts=[tried(500, TEST)]), "the last test failed: 500", "0 attempts, and 1 of the"),
+    "one that nobody answered": (
+        seen(delivered=1, attempts=[tried(204), tried(0, TEST, "bad_certificate")]),
+        "the last test failed: bad certificate",
+        "0 attempts, and 1 of the tests below",
+    ),
+    "a test that failed before": (
+        seen(delivered=1, attempts=[tried(500, TEST), tried(204)]), "it goes well", "0 attempts, and 1 of the tests",
+    ),
+    "all well": (seen(delivered=2, failed=3, attempts=[tried(204, TEST), tried(204)]), "it goes well", "3 attempts"),
+    "nothing yet": (seen(), "nothing was sent yet", "0 attempts"),
+    "some that is late": (
+        seen(delivered=1, failed=1, late=[LATE], late_count=1, attempts=[tried(500), tried(204)]),
+        "not everything comes through",
+        "1 attempts",
+    ),
+    "one that was given up": (
+        seen(delivered=1, failed=1, attempts=[tried(204), tried(500)]), "the last attempt failed: 500", "1 attempts",
+    ),
+    "all bad": (
+        seen(failed=1, failing_since=1_796_644_801_000, late=[LATE], attempts=[tried(500)]),
+        "nothing succeeds since Mon 2026-12-07 12:00:01",
+        "1 attempts",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GOING)
+def test_how_it_goes_is_no_better_than_what_is_below(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not well above a test that failed, though tests are not counted."""
+    answer, headline, failed = GOING[case]
+
+    @asynccontextmanager
+    async def opened(*_: Any) -> AsyncIterator[None]:
+        yield
+
+    async def answered(*_: Any) -> dict[str, Any]:
+        return answer
+
+    monkeypatch.setattr(asking, "opened", opened)
+    monkeypatch.setattr(import_module("tidegate.cli.webhook.going"), "_seen", answered)
+    ran = run("deliveries", "shop")
+    assert ran.exit_code == 0, ran.stderr
+    first, *lines = ran.stdout.splitlines()
+    assert first == headline
+    assert next(line for line in lines if "failed" in line).split(maxsplit=1)[1].startswith(failed)

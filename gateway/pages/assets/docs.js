@@ -56,6 +56,7 @@ function kindOf(given) {
       .filter((one) => Object.keys(one).length)
       .map(kindOf)
       .join(" or ");
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.join(" | ");
   if (schema.type === "array") return `list of ${kindOf(schema.items)}`;
   const bounds = [
@@ -83,7 +84,7 @@ function fieldsOf(given, seen = new Set()) {
     return [
       made("td", {}, [made("code", {}, name), needed.has(name) ? " *" : ""]),
       made("td", { class: "kind" }, kindOf(one) + standard),
-      field.description ?? one.description ?? "",
+      one.description ?? field.description ?? "",
     ];
   });
   const inner = Object.values(schema.properties).flatMap((one) => fieldsOf(one, seen));
@@ -92,24 +93,27 @@ function fieldsOf(given, seen = new Set()) {
 
 // Operations
 
-function operation(path, method, about) {
+/** What can be asked of us; or, `sent`, what we ask of others, which nobody can try from here. */
+function operation(path, method, about, sent = false) {
   const name = `${method.toUpperCase()} ${path}`;
   const head = made("summary", {}, [
     made("span", { class: "method", "data-is": method.toUpperCase() }, method.toUpperCase()),
     made("code", { class: "path" }, path),
-    made("span", { class: "summary" }, about.summary ?? ""),
+    made("span", { class: "summary" }, worded(about.summary ?? "")),
   ]);
-  const element = made("details", { class: "operation", id: name.replaceAll(/[^A-Za-z]+/g, "-"), "data-name": name }, [
-    head,
-  ]);
+  const element = made(
+    "details",
+    { class: sent ? "operation sent" : "operation", id: name.replaceAll(/[^A-Za-z]+/g, "-"), "data-name": name },
+    [head],
+  );
   element.dataset.find = `${name} ${about.summary} ${about.description ?? ""}`.toLowerCase();
   element.addEventListener("toggle", () => {
-    if (element.open && element.childElementCount === 1) element.append(inside(path, method, about));
+    if (element.open && element.childElementCount === 1) element.append(inside(path, method, about, sent));
   });
   return element;
 }
 
-function inside(path, method, about) {
+function inside(path, method, about, sent) {
   const parts = [made("p", {}, worded(about.description ?? ""))];
   const parameters = about.parameters ?? [];
   if (parameters.length) {
@@ -121,7 +125,7 @@ function inside(path, method, about) {
     ]);
     parts.push(made("h4", {}, "Parameters"), table(["name", "in", "is", ""], rows));
   }
-  const wanted = about.requestBody?.content?.["application/json"]?.schema;
+  const { schema: wanted, example } = about.requestBody?.content?.["application/json"] ?? {};
   const heading = about.requestBody?.required ? "Body" : "Body, which may be left out";
   if (wanted) parts.push(made("h4", {}, heading), ...fieldsOf(wanted));
   for (const [status, answer] of Object.entries(about.responses ?? {})) {
@@ -130,8 +134,15 @@ function inside(path, method, about) {
     const fields = content?.schema ? fieldsOf(content.schema) : [];
     parts.push(made("h4", {}, `Answer ${status}${kind && kind !== "application/json" ? `, ${kind}` : ""}`));
     parts.push(
-      ...(fields.length ? fields : [made("p", {}, content?.schema ? kindOf(content.schema) : "nothing more")]),
+      ...(fields.length
+        ? fields
+        : [made("p", {}, content?.schema ? kindOf(content.schema) : sent ? answer.description : "nothing more")]),
     );
+  }
+  if (sent) {
+    const text = JSON.stringify(example, null, 2);
+    parts.push(made("h4", {}, "For example"), made("pre", { class: "code", tabindex: "0" }, text));
+    return made("div", { class: "inside" }, parts);
   }
   parts.push(
     made("h4", {}, "Refusals"),
@@ -287,11 +298,15 @@ async function start() {
   byId("title").textContent = `${description.info.title}, version ${description.info.version}`;
   byId("description").textContent = description.info.description ?? "";
   const byTag = new Map((description.tags ?? []).map((tag) => [tag.name, { tag, operations: [] }]));
-  for (const [path, item] of Object.entries(description.paths)) {
+  const shown = [
+    ...Object.entries(description.paths).map((one) => [...one, false]),
+    ...Object.entries(description.webhooks ?? {}).map((one) => [...one, true]),
+  ];
+  for (const [path, item, sent] of shown) {
     for (const method of METHODS.filter((one) => item[one])) {
       const tag = item[method].tags?.[0] ?? "Other";
       if (!byTag.has(tag)) byTag.set(tag, { tag: { name: tag }, operations: [] });
-      byTag.get(tag).operations.push(operation(path, method, item[method]));
+      byTag.get(tag).operations.push(operation(path, method, item[method], sent));
     }
   }
   const sections = [...byTag.values()].filter(({ operations }) => operations.length);

@@ -20,7 +20,11 @@ const TABLES = [
         "id, command, args?, body?, key?, timeout_ms?, pass?",
         "Have something done, as over HTTP; with a key, once.",
       ],
-      ["sync", "id, position?", "Tell me when everything through there has been told: or through now."],
+      [
+        "sync",
+        "id, position?",
+        "Tell me when everything through there has been told: or through now. After 10 s in vain it is refused as `behind`.",
+      ],
     ],
   },
   {
@@ -68,6 +72,25 @@ const TABLES = [
     ],
   },
   {
+    title: "In which order, and how much at once",
+    names: ["of", "holds"],
+    rows: [
+      [
+        "calls",
+        "They run side by side. Of two that are sent without waiting, either may be done first, and answered first: a `reschedule` and a `cancel` of one booking may cancel it, and then there is nothing to move. Where the order matters, wait for the `result` of the first.",
+      ],
+      [
+        "requests",
+        "At most 16 of a socket, `call` and `subscribe` together, are under way at once. One more is an `error`, `too_many_requests`: ask again after its `retry_after_ms`.",
+      ],
+      [
+        "topics",
+        "At most 64 of a socket. Many go into one `subscribe`, as `topics: […]`: that is one request, they begin as of one moment, and a `synced` of the same id stands behind them.",
+      ],
+      ["messages", "At most 50 a second, and 200 in a burst. Whoever says more is sent away."],
+    ],
+  },
+  {
     title: "What a delta is to you",
     names: ["it", "so"],
     rows: [
@@ -103,6 +126,11 @@ const TABLES = [
 const TODAY = new Date().toISOString().slice(0, 10);
 const EXAMPLES = {
   "follow a day": { type: "subscribe", id: 1, topic: `day/studio-south/${TODAY}` },
+  "follow several": {
+    type: "subscribe",
+    id: 6,
+    topics: [`day/studio-north/${TODAY}`, `day/studio-south/${TODAY}`, "room/launch"],
+  },
   "follow its holds": { type: "subscribe", id: 2, topic: `holds/studio-south/${TODAY}` },
   "follow a room": { type: "subscribe", id: 3, topic: "room/launch" },
   "stand in line": { type: "call", id: 4, command: "join", args: { room: "launch" }, body: {} },

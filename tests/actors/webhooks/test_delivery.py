@@ -243,6 +243,18 @@ class TestAsking:
         assert (shown(done)["late"], shown(done)["asked"]) == ({}, {})
         delivery(TrialAsked(f"test-{NOW}")).when(SendTest(), policy=by()).then_nothing(reply={"id": f"test-{NOW}"})
 
+    @pytest.mark.parametrize(("anew", "kept"), [(DeliveryBegan(10, 40), {"test-5": None}), (DeliveryBegan(50, 50), {})])
+    def test_a_test_that_was_asked_for_before_a_courier_came_is_sent(
+        self, anew: DeliveryBegan, kept: dict[str, None]
+    ) -> None:
+        """What is late otherwise is not, when the endpoint begins anew, nor a test that was tried, nor one of another
+        endpoint that had this name before."""
+        tried = DeliveriesReported(late=(Late("test-4", 1, NOW, NOW), LATE))
+        asked = delivery(BEGAN, TrialAsked("test-4"), tried, ReplayAsked(("11-0",)), TrialAsked("test-5"), anew)
+        assert (list(shown(asked)["late"]), shown(asked)["asked"]) == (list(kept), kept)
+        new = delivery(TrialAsked("test-5")).when(Attend("one", 10, 10), policy=by()).then(BEGAN, CAME)
+        new.replies(Attended({"day": 10, "room": 10}, (Late("test-5", 0, 0, NOW),), 0, 0))
+
     def test_a_test_wants_an_endpoint_that_is_delivered_to(self) -> None:
         """Or nobody would send it."""
         delivery().when(SendTest(), policy=by(active=False)).then_refused("endpoint_disabled")

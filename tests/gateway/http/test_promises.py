@@ -43,15 +43,18 @@ class TestOnce:
             assert len(listed.json()["bookings"]) == 1
 
     async def test_another_request_under_the_same_key_is_refused(self) -> None:
-        """By the gateway that has seen the first one, and by what the log says at any other."""
+        """By the gateway that has seen the first one and by any other, be it about another day; the first one still has
+        its answer."""
         async with open_gateway() as gate:
             visitor, other = await gate.session(), await gate.beside()
             await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
             for one in (gate, other):
                 second = await one.post(BOOKINGS, gate.wish("2026-06-02T14:00"), as_=visitor, key="k-1")
                 assert refused(second) == (422, "idempotency_key_reused")
-            elsewhen = await gate.post(BOOKINGS, gate.wish("2026-06-03T14:00"), as_=visitor, key="k-1")
-            assert refused(elsewhen) == (422, "idempotency_key_reused")
+                elsewhen = await one.post(BOOKINGS, gate.wish("2026-06-03T14:00"), as_=visitor, key="k-1")
+                assert refused(elsewhen) == (422, "idempotency_key_reused")
+            first = await other.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
+            assert first.status_code == 201, told(first)
 
     async def test_a_key_is_its_callers_own(self) -> None:
         """Another visitor's key of the same text is another key."""
@@ -68,6 +71,15 @@ class TestOnce:
             long = await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k" * 256)
             assert refused(long) == (400, "bad_header")
             assert at(await gate.get(SLOTS, **ABOUT), "10:00") == "free"
+
+    async def test_a_request_that_cannot_be_read_uses_up_no_key(self) -> None:
+        """What was meant comes under the same one."""
+        async with open_gateway() as gate:
+            visitor = await gate.session()
+            wrong = await gate.post(BOOKINGS, gate.wish(duration="long"), as_=visitor, key="k-1")
+            assert refused(wrong) == (400, "malformed")
+            right = await gate.post(BOOKINGS, gate.wish(), as_=visitor, key="k-1")
+            assert right.status_code == 201, told(right)
 
     async def test_a_cancellation_repeated_is_the_first_answer(self) -> None:
         """Also when the booking has been made again in between."""
@@ -117,7 +129,8 @@ class TestTags:
         async with open_gateway() as gate:
             first = await gate.get(path)
             tag = {"If-None-Match": first.headers["etag"]}
-            assert (await gate.get(path, headers=tag)).status_code == 304
+            for known in (tag, {"If-None-Match": "*"}):
+                assert (await gate.get(path, headers=known)).status_code == 304
             put = await gate.put("/v1/demo/resources/annex", {"time_zone": "Europe/Berlin"}, as_=gate.owner)
             assert put.status_code == 200, told(put)
             after = await gate.get(path, headers=tag | {"Tidegate-Position": position(put)})
@@ -147,6 +160,30 @@ class TestRefused:
             assert refused(response) == answer, told(response)
             assert response.headers["content-type"] == "application/problem+json"
             assert (await gate.house.log.head()).last == before
+
+    @pytest.mark.parametrize("body", [b"", b"{", b'{"event_type": 1}'])
+    async def test_who_may_not_ask_is_told_that_before_anything_else(self, body: bytes) -> None:
+        """Whatever is wrong with what they sent."""
+        async with open_gateway() as gate:
+            for path in ("/v1/demo/holds", "/v1/demo/webhooks/x/test", "/v1/demo/keys"):
+                assert refused(await gate.post(path, body)) == (401, "unauthenticated")
+            stranger = await gate.session("other")
+            assert refused(await gate.post("/v1/demo/holds", body, as_=stranger)) == (403, "foreign_organisation")
+            assert refused(await gate.get(SLOTS, as_=stranger)) == (403, "foreign_organisation")
+
+    async def test_a_wrong_method_says_which_are_right(self) -> None:
+        """In its header; the body says what the status does."""
+        async with open_gateway() as gate:
+            wrong = await gate.delete(SLOTS)
+            assert (*refused(wrong), wrong.json()["status"]) == (405, "wrong_method", 405)
+            assert "GET" in wrong.headers["allow"]
+
+    async def test_whoever_does_not_ask_for_a_socket_where_one_is_is_told_how(self) -> None:
+        """By a program that does not know what a WebSocket is."""
+        async with open_gateway() as gate:
+            plain = await gate.get("/v1/demo/stream")
+            assert refused(plain) == (426, "upgrade_required")
+            assert plain.headers["upgrade"] == "websocket"
 
     async def test_who_is_busy_says_when_to_come_again(self) -> None:
         """In milliseconds for programs, in seconds for everybody."""

@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.http import port
+from gateway.http.methods import Methods
 from gateway.limiting.addresses import Addresses
-from gateway.limiting.guard import Guard
+from gateway.limiting.guard import App, Guard, Receive, Send
 from gateway.streams.handshake import Refused, Request
 from gateway.streams.limits import RequestLimits
 from gateway.streams.socket import sockets
@@ -85,7 +87,8 @@ async def open_port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Port]:
     until = asyncio.Event()
     with capture_logs() as logs:
         async with open_gateway() as gate:
-            app = Guard(gate.app, gate.front.rates, Addresses())
+            visited = from_a_visitor(Methods(gate.app), await gate.session())
+            app = Guard(visited, gate.front.rates, Addresses())
             serving = asyncio.ensure_future(port.serve(app, taken, sockets(Closed()), until))
             try:
                 opened = Port(gate, taken.getsockname()[1])
@@ -97,6 +100,17 @@ async def open_port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Port]:
                 await serving
                 taken.close()
     assert [line for line in logs if line["log_level"] in {"error", "critical", "warning"}] == []
+
+
+def from_a_visitor(app: App, token: str) -> App:
+    """Whoever does not say who they are is somebody who may hold and book."""
+
+    async def shown(scope: Any, receive: Receive, send: Send) -> None:
+        if not {b"authorization", b"cookie"} & dict(scope["headers"]).keys():
+            scope = {**scope, "headers": [*scope["headers"], (b"authorization", b"Bearer " + token.encode())]}
+        await app(scope, receive, send)
+
+    return shown
 
 
 async def until_it_listens(opened: Port) -> None:
@@ -341,6 +355,49 @@ async def test_requests_that_come_by_drops(monkeypatch: pytest.MonkeyPatch) -> N
                 drip(post(b"", CHUNKED), b"1\r\nx\r\n"),
             )
         assert list(ends) == [[408]] * 4
+
+
+async def test_what_get_answers_has_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same headers, and no body behind them; a stream has none, since its answer has no end."""
+    async with open_port(monkeypatch) as opened:
+
+        async def headers(method: bytes, path: bytes) -> tuple[list[bytes], bytes]:
+            asked = get(path).replace(b"GET", method, 1)
+            head, _, body = (await opened.heard(asked)).partition(b"\r\n\r\n")
+            return [line for line in head.split(b"\r\n") if not line.startswith(b"date:")], body
+
+        for path in (b"/v1/demo/resources", b"/", b"/v1/demo/nothing"):
+            (asked, body), (wanted, whole) = await headers(b"HEAD", path), await headers(b"GET", path)
+            assert (asked, body) == (wanted, b"")
+            assert whole
+        assert await opened.says(get(b"/v1/demo/events?topic=status").replace(b"GET", b"HEAD", 1)) == [405]
+
+
+async def test_a_head_is_counted_by_its_route() -> None:
+    """Whoever stands before the application reads it there."""
+    async with open_gateway() as gate:
+        app, seen = Methods(gate.app), []
+
+        async def watched(scope: Any, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+            seen.append((scope["method"], scope["path_template"]))
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(watched), base_url="http://gate") as client:
+            assert (await client.head("/v1/demo/resources")).status_code == 200
+        assert seen == [("HEAD", "/v1/{org}/resources")]
+
+
+async def test_a_path_says_all_of_its_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they are asked for, or another one was refused."""
+    async with open_port(monkeypatch) as opened:
+        for path, methods in (
+            (b"/v1/demo/bookings", b"GET, HEAD, OPTIONS, POST"),
+            (b"/v1/demo/webhooks/x", b"DELETE, GET, HEAD, OPTIONS, PUT"),
+            (b"/v1/demo/events", b"GET, OPTIONS"),
+        ):
+            for method, status in ((b"OPTIONS", b" 204 "), (b"PATCH", b" 405 ")):
+                heard = await opened.heard(get(path).replace(b"GET", method, 1))
+                assert status in heard and b"\r\nallow: %b\r\n" % methods in heard, heard
 
 
 async def test_requests_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from events.permissions import permitted
 from gateway.identity import key_sets
 from gateway.identity.fetching import fetching
 from tests.gateway.identity.issuer import URL, Issuing
-from tests.support.gateway import Gate, open_gateway, refused, told
+from tests.support.gateway import TOMORROW, Gate, open_gateway, refused, told
 
 
 async def trust(gate: Gate, jwks_url: str, url: str = URL) -> None:
@@ -85,3 +85,21 @@ async def test_an_issuer_behind_our_walls_is_not_asked() -> None:
             await trust(gate, url)
             answer = await gate.get("/v1/demo/bookings", as_=Issuing().token())
             assert refused(answer) == (503, "issuer_unreachable")
+
+
+async def test_a_token_of_a_visitors_role_is_no_session() -> None:
+    """What is a visitor's takes their session beside it; in its own header, and not as a cookie."""
+    issuer = Issuing()
+    async with issuer.serving() as url, fetching() as fetch, open_gateway(fetch=fetch) as gate:
+        wanted = {"url": URL, "audience": "tidegate", "jwks_url": url, "roles": {"desk": "session"}}
+        assert (await gate.put("/v1/demo/issuers/members", wanted, as_=gate.owner)).status_code == 200
+        token, session = issuer.token(), await gate.session()
+        for path, body in (("holds", gate.wish()), ("rooms/launch/tickets", {})):
+            assert refused(await gate.post(f"/v1/demo/{path}", body, as_=token)) == (401, "unauthenticated")
+            cookie = {"Cookie": f"tidegate_session={session}"}
+            assert refused(await gate.post(f"/v1/demo/{path}", body, as_=token, headers=cookie))[0] == 401
+            answer = await gate.post(f"/v1/demo/{path}", body, as_=token, session=session)
+            assert answer.status_code == 201, told(answer)
+        later = gate.wish(f"{TOMORROW}T15:00") | {"booker": {"name": "Ann Lee"}}
+        booked = await gate.post("/v1/demo/bookings", later, as_=token)
+        assert booked.status_code == 201, told(booked)

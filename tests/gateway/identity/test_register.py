@@ -52,6 +52,7 @@ class TestKeys:
             assert (await gate.get("/v1/demo/bookings", as_=narrow)).status_code == 200
             answer = await gate.post("/v1/demo/rooms/launch/open", as_=narrow)
             assert refused(answer) == (403, "not_permitted")
+            assert "scopes" in answer.json()["detail"]
 
     async def test_a_wrong_secret_opens_nothing(self) -> None:
         """Nor does another key's, nor a key that nobody issued: all are answered alike."""

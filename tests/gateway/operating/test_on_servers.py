@@ -23,15 +23,17 @@ async def test_two_workers_are_watched_and_leave_in_order(tmp_path: Path) -> Non
     async with up(tmp_path, "--runtime", "process", "--hosts", "1"):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tidegate", "gateway", "--json", "--port", str(port), "--workers", "2",
-            cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env=environment(
                 TIDEGATE_GATEWAY_METRICS_PORT=str(aside), TIDEGATE_GATEWAY_DRAIN_S="2", TIDEGATE_LOG_FORMAT="json"
             ),
         )  # fmt: skip
-        assert process.stderr is not None
+        assert process.stdout is not None and process.stderr is not None
         written = asyncio.ensure_future(process.stderr.read())
         try:
             async with httpx.AsyncClient() as client, asyncio.timeout(WITHIN_S):
+                assert json.loads(await process.stdout.readline())["event"] == "listening"
+                assert (await client.get(f"http://127.0.0.1:{port}/livez")).status_code == 200
                 for each in (aside, aside + 1):
                     await _answers(client, f"http://127.0.0.1:{each}/readyz", 200)
                 shared = await client.get(f"http://127.0.0.1:{port}/metrics")

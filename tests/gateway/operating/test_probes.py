@@ -12,6 +12,7 @@ from events.errors import LogUnavailable
 from events.nats.server import free_port
 from gateway.measuring.limits import HOSTS_HEARD_S, LOG_FRESH_S, MODELS_HEARD_S
 from gateway.watched import WatchSettings, taken_beside
+from projections.folding import epoch_of
 from tests.gateway.operating.attended import STRANGER, Attended, attended
 from tests.support.gateway import in_virtual_time, refused
 from tests.support.waiting import later
@@ -33,7 +34,14 @@ async def test_it_lives_as_long_as_it_answers() -> None:
         gate.gate.house.kill(gate.gate.house.hosts[0])
         await asyncio.sleep(HOSTS_HEARD_S + 0.5)
         assert (await gate.get("/readyz")).status_code == 503
-        assert (await gate.get("/livez", client=STRANGER)).status_code == 200
+        lives = await gate.get("/livez", client=STRANGER)
+        assert (lives.status_code, lives.text) == (200, "it runs\n")
+
+
+async def test_it_says_which_log_it_answers_from() -> None:
+    """By the name that positions begin with."""
+    async with attended() as gate:
+        assert (await gate.get("/livez")).headers["Tidegate-Log"] == epoch_of(gate.gate.house.log.identity)
 
 
 async def test_it_is_ready_when_log_hosts_and_read_models_are_there() -> None:

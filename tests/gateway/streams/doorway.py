@@ -13,7 +13,6 @@ from gateway.limiting.limits import RateLimits
 from gateway.limiting.rates import Rates
 from gateway.streams.client import Client
 from gateway.streams.entrance import Entrance
-from gateway.streams.living import Living
 from gateway.streams.messages import Subscribe
 from tests.support.gateway import ORG, Gate, told
 
@@ -57,10 +56,10 @@ class Doorway:
     """Sockets of a gateway, and who is there by them."""
 
     def __init__(self, gate: Gate) -> None:
-        self.living = Living(gate.edge.sender)
+        self.living = gate.edge.living
         bearers = Bearers(gate.edge.sessions, gate.register, gate.clock)
         front = Front(gate.edge, bearers, rates=Rates(RateLimits()))
-        self.entrance = Entrance(front, gate.edge.hub, self.living)
+        self.entrance = Entrance(front)
         self._gate = gate
 
     async def visit(self, token: str = "", address: str = "") -> Visit:

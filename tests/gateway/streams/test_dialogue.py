@@ -15,6 +15,7 @@ from gateway.streams.hub import Hub
 from gateway.streams.limits import (
     CALLS_PER_SOCKET_MAX,
     MARKS_PER_SOCKET_MAX,
+    SYNC_WITHIN_S,
     UNREAD_BYTES_MAX,
     UNSENT_BYTES_MAX,
 )
@@ -80,7 +81,7 @@ async def test_what_is_left_and_followed_again_before_it_began_begins_as_it_was_
 
 
 async def test_positions_that_never_come_are_waited_for_while_somebody_does() -> None:
-    """So many at a time, and not after they have gone."""
+    """So many at a time, for so long, and not after they have gone."""
     async with open_gateway() as gate:
         doorway = Doorway(gate)
         visit, hub = await doorway.visit(), gate.edge.hub
@@ -88,8 +89,15 @@ async def test_positions_that_never_come_are_waited_for_while_somebody_does() ->
             doorway.entrance.sync(visit.client, Sync(id=number, position=f"{gate.edge.epoch}:{10**14}"))
         assert len(hub._marks) == MARKS_PER_SOCKET_MAX
         assert visit.wire.said[-1]["code"] == "too_many_requests"
+        await asyncio.sleep(SYNC_WITHIN_S + 1)
+        late = [said["id"] for said in visit.wire.said if said.get("code") == "behind"]
+        assert (late, hub._marks) == (list(range(MARKS_PER_SOCKET_MAX)), {})
+        doorway.entrance.sync(visit.client, Sync(id=0, position=f"{gate.edge.epoch}:{10**14}"))
+        told = len(visit.wire.said)
         visit.client.closed()
         assert not hub._marks
+        await asyncio.sleep(SYNC_WITHIN_S + 1)
+        assert len(visit.wire.said) == told
 
 
 async def test_whoever_was_left_something_out_is_not_synced_before_they_are_shown_it() -> None:

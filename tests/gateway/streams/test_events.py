@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from types import SimpleNamespace
+from typing import cast, get_args
 
 import pytest
 
 from actors.decider import Fault
 from actors.simulation.loop import VirtualLoop
+from gateway.edge import Edge
 from gateway.identity.callers import Caller, nobody
 from gateway.problems import Problem
 from gateway.streams.events import Events
@@ -44,7 +46,7 @@ def kinds(events: Sequence[dict[str, str]]) -> list[str]:
 
 
 def stream(hub: Hub) -> Events:
-    return Events(hub, [topic_of(TOPIC)], anybody)
+    return Events(cast("Edge", SimpleNamespace(hub=hub)), [topic_of(TOPIC)], anybody)
 
 
 async def test_the_id_of_each_event_is_where_its_reader_stands_then() -> None:

@@ -159,7 +159,7 @@ def test_a_refusal() -> None:
     assert {b"x-a: b", b"retry-after: 2", b"connection: close", b"content-length: %d" % len(body)} < set(lines)
     assert b"content-type: application/problem+json" in lines
     assert json.loads(body) == {
-        "type": "about:blank",
+        "type": "urn:tidegate:problem:too_many_sockets",
         "title": "Too Many Requests",
         "status": 429,
         "code": "too_many_sockets",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -11,10 +14,12 @@ from actors.runtime.wire import Accepted
 from actors.waiting.commands import Touch
 from gateway.calls import Call
 from gateway.problems import Problem
-from gateway.streams.entrance import SETTLE_AGAIN_S_MAX
-from gateway.streams.messages import Unsubscribe
+from gateway.streams.events import Events
+from gateway.streams.messages import NO_ID, Unsubscribe
+from gateway.streams.theirs import AGAIN_S_MAX
+from gateway.streams.topics import topic_of
 from tests.gateway.streams.doorway import Doorway, joined
-from tests.support.gateway import in_virtual_time, open_gateway
+from tests.support.gateway import ORG, Gate, in_virtual_time, open_gateway
 
 __all__ = ["in_virtual_time"]
 
@@ -100,7 +105,7 @@ async def test_whoever_follows_their_ticket_while_its_line_is_busy_is_there_when
         assert 5 <= lines.asked <= 12
         assert len(doorway.living) == 0
         lines.problem = None
-        await asyncio.sleep(SETTLE_AGAIN_S_MAX + 1)
+        await asyncio.sleep(AGAIN_S_MAX + 1)
         assert len(doorway.living) == 1
         asked = lines.asked
         await asyncio.sleep(30)
@@ -128,3 +133,43 @@ async def test_nobody_asks_again_for_a_ticket_that_is_not_followed_any_more(monk
         await asyncio.sleep(30)
         assert lines.asked == asked + 2
         assert len(doorway.living) == 0
+
+
+@asynccontextmanager
+async def listened(gate: Gate, visitor: str, *names: str, last_id: str = "") -> AsyncIterator[Events]:
+    """A stream of events that somebody reads."""
+    still = partial(gate.front.caller, "GET", ORG, {"authorization": f"Bearer {visitor}"})
+    events = Events(gate.edge, [topic_of(name) for name in names], still)
+    await events.start(await still(), last_id)
+    await asyncio.sleep(0.1)
+    yield events
+    events.stop()
+    await asyncio.sleep(0)
+
+
+async def test_whoever_follows_their_ticket_by_events_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a socket: for as long as the stream is open, and once its line could say that it is theirs."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        living, lines = gate.edge.living, BusyLines(monkeypatch, Problem("busy", "the mailbox is full", "busy"))
+        async with listened(gate, visitor, f"ticket/{ticket}", "room/launch"):
+            assert len(living) == 0
+            lines.problem = None
+            await asyncio.sleep(AGAIN_S_MAX)
+            assert len(living) == 1
+        assert len(living) == 0
+
+
+async def test_nobody_is_there_by_events_of_what_is_not_theirs() -> None:
+    """Nor by those of a topic that has failed: who reads them follows it anew."""
+    async with open_gateway() as gate:
+        visitor, ticket = await joined(gate)
+        other, _ = await joined(gate)
+        async with listened(gate, other, f"ticket/{ticket}"):
+            assert len(gate.edge.living) == 0
+        async with listened(gate, visitor, f"ticket/{ticket}") as events:
+            assert len(gate.edge.living) == 1
+            live = await gate.edge.hub.live(ORG, topic_of(f"ticket/{ticket}"))
+            events.fails(live, NO_ID, LATE)
+            await asyncio.sleep(0)
+            assert len(gate.edge.living) == 0

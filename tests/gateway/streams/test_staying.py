@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from events.permissions import Standing, permitted
+from gateway.edge import Edge
 from gateway.identity.callers import Caller, unauthenticated
 from gateway.problems import Problem
 from gateway.streams.events import Events
@@ -122,7 +125,7 @@ async def test_an_event_stream_ends_when_one_of_its_topics_may_not_be_followed_a
         return caller(standing)
 
     async with followed() as (_, hub, _):
-        events = Events(hub, [topic_of(name) for name in names], still)
+        events = Events(cast("Edge", SimpleNamespace(hub=hub)), [topic_of(name) for name in names], still)
         async with watched(events):
             await asyncio.sleep(LOOK_EVERY_S + 1)
             assert not events.ended

@@ -126,6 +126,14 @@ class TestTelling:
             assert [(one["id"], one["status"]) for one in shown["attempts"]] == [(id, 500)]
             assert (receiver.events, shown["dead"]) == (["webhook.test"], [])
 
+    async def test_a_test_of_a_new_endpoint_is_sent_as_soon_as_a_courier_comes(self) -> None:
+        """Whoever has just put it tries it at once."""
+        async with receiving() as receiver, office() as there:
+            await there.put("shop", receiver.url)
+            id = (await there.ask("demo.webhook.shop", SendTest()))["id"]
+            await there.courier()
+            await until(lambda: receiver.ids == [id])
+
 
 class TestTryingAgain:
     async def test_what_fails_is_tried_again_until_it_comes_through(self) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from events.webhooks import TEST
 from tidegate.cli.booking.common import done, plain_table
 from tidegate.cli.shared import ExitCode, Invocation
 from tidegate.cli.webhook.common import EndpointArgument, TzOption, answer_shown, instant_shown, of_delivery
@@ -42,7 +43,7 @@ async def try_out(
     if attempt is None:
         done(call, {"id": id, "status": None}, f"nobody has sent it within {within:g} s: does a courier run?")
         raise typer.Exit(ExitCode.FAILED)
-    good = 200 <= attempt["status"] < 300
+    good = _is_good(attempt)
     told = "it came through" if good else f"no success: {answer_shown(attempt['status'], attempt['why'])}"
     rows = {"answer": answer_shown(attempt["status"], attempt["why"]), "after": f"{attempt['took_ms']} ms"}
     done(call, attempt, told, **rows)
@@ -66,14 +67,12 @@ async def deliveries(call: Invocation, endpoint: EndpointArgument, tz: TzOption 
         return
     rows = {
         "delivered": f"{seen['delivered']:,}, the last {instant_shown(seen['delivered_at'], clocks)}",
-        "failed": f"{seen['failed']:,} attempts",
+        "failed": _failed(seen),
         "late": f"{seen['late_count']:,}",
         "given up": f"{len(seen['dead']):,}" + (f", and {seen['dropped']:,} before" if seen["dropped"] else ""),
         "courier": seen["courier"] or "nobody delivers just now",
     }
-    failing = seen["failing_since"]
-    headline = f"nothing succeeds since {instant_shown(failing, clocks)}" if failing else "it goes well"
-    done(call, {}, headline, **rows)
+    done(call, {}, _how_it_goes(seen, clocks), **rows)
     attempts = plain_table("at", "happening", "event", "answer", "after")
     for one in reversed(seen["attempts"]):
         answer = answer_shown(one["status"], one["why"])
@@ -130,6 +129,32 @@ async def replay(
     replayed, left = answer.reply["replayed"], answer.reply["left"]
     told = f"{replayed:,} are delivered once more" + (f"; {left:,} have to wait until there is room" if left else "")
     done(call, {**answer.reply, "sequence": answer.sequence}, told)
+
+
+def _is_good(attempt: dict[str, Any]) -> bool:
+    status: int = attempt["status"]
+    return 200 <= status < 300
+
+
+def _how_it_goes(seen: dict[str, Any], tz: str) -> str:
+    """In a sentence, which is no better than what is shown below it."""
+    if seen["failing_since"]:
+        return f"nothing succeeds since {instant_shown(seen['failing_since'], tz)}"
+    if any(one["attempts"] for one in seen["late"]):
+        return "not everything comes through"
+    if not seen["attempts"]:
+        return "nothing was sent yet"
+    newest = seen["attempts"][-1]
+    if _is_good(newest):
+        return "it goes well"
+    what = "test" if newest["event"] == TEST else "attempt"
+    return f"the last {what} failed: {answer_shown(newest['status'], newest['why'])}"
+
+
+def _failed(seen: dict[str, Any]) -> str:
+    """Tests are not counted, since nothing that happened was kept from anybody; those that are shown are named."""
+    tests = sum(one["event"] == TEST and not _is_good(one) for one in seen["attempts"])
+    return f"{seen['failed']:,} attempts" + (f", and {tests:,} of the tests below" if tests else "")
 
 
 async def _seen(asking: Any, endpoint: str) -> dict[str, Any]:

@@ -46,6 +46,8 @@ async def rotate(
     For example: tidegate webhook rotate shop --overlap 48h
 
     Give whoever receives the new one within that time: tidegate webhook secret shop
+
+    The overlap bounds all secrets before the new one: rotating again with a shorter one ends them earlier.
     """
     from actors.webhooks.commands import RotateSecret
     from tidegate.asking import opened
