@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -12,22 +10,14 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.site import Site
 from tests.clients.stand import standing
+from tests.support.programs import program
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is; where this is nobody's own machine, it is installed. Otherwise the tests are skipped, and say
-    so."""
-    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if found is None and os.environ.get("CI") and os.geteuid() == 0 and shutil.which("apt-get"):
-        for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *words], check=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
-        found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("THE PAGES ARE NOT TESTED: there is no Chromium here (apt-get install chromium)")
-    return found
+    return program(*PROGRAMS, package="chromium", untested="THE PAGES ARE NOT TESTED")
 
 
 @pytest.fixture(scope="module")

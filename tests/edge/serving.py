@@ -9,17 +9,13 @@ async with open_edge() as edge, serving(site) as url, nginx(edge.port, url.port)
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
-import pytest
 import uvicorn
 
 from actors.waiting.commands import PutRoom, Revoke
@@ -34,6 +30,7 @@ from gateway.streams.entrance import Entrance
 from gateway.streams.socket import sockets
 from tests.gateway.webhooks.test_sending import certified
 from tests.support.gateway import Gate, open_gateway, told
+from tests.support.programs import program
 from tidegate.demo import LAUNCH
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy" / "nginx"
@@ -228,13 +225,4 @@ async def nginx(program: str, folder: Path, gateway: int, site: int, *uncommente
 
 
 def nginx_program() -> str:
-    """Where nginx is; where this is nobody's own machine, it is installed. Otherwise the test is skipped, and says
-    so."""
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if found is None and os.environ.get("CI") and os.geteuid() == 0 and shutil.which("apt-get"):
-        for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "nginx"]):
-            subprocess.run(["apt-get", *words], check=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
-        found = shutil.which("nginx")
-    if found is None:
-        pytest.skip("NGINX IS NOT TESTED: it is not installed here (apt-get install nginx, brew install nginx)")
-    return found
+    return program("nginx", package="nginx", untested="NGINX IS NOT TESTED")
