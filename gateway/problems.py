@@ -25,11 +25,12 @@ RETRY_MS: Final = 200
 _BY_FAULT: Final[Mapping[Fault, int]] = {"caller": 422, "late": 409, "busy": 503, "ours": 500}
 _BY_CODE: Final[Mapping[str, int]] = {
     **dict.fromkeys(("malformed", "malformed_command", "bad_cursor", "bad_header", "bad_path"), 400),
-    **dict.fromkeys(("unauthenticated", "bad_token", "token_expired"), 401),
+    **dict.fromkeys(("unauthenticated", "bad_token", "token_expired", "pass_missing"), 401),
     **dict.fromkeys(
         (
             "not_permitted", "foreign_organisation", "wrong_token", "wrong_code", "not_your_hold", "not_your_ticket",
-            "not_your_standby", "pass_needed", "bad_pass", "bad_origin",
+            "not_your_standby", "pass_needed", "pass_malformed", "pass_forged", "pass_expired", "pass_revoked",
+            "pass_of_another_room", "pass_of_another_session", "bad_origin",
         ),
         403,
     ),
@@ -43,6 +44,7 @@ _BY_CODE: Final[Mapping[str, int]] = {
     **dict.fromkeys(("not_json", "compressed"), 415),
     "upgrade_required": 426,
     **dict.fromkeys(("too_many_requests", "too_many_topics"), 429),
+    "unknown_time_zone": 422,
     "unknown_outcome": 504,
     "deadline_passed": 504,
 }  # fmt: skip
@@ -78,9 +80,9 @@ class Problem(TidegateError):
 
     @property
     def status(self) -> int:
-        if self.code.startswith("unknown_") and self.fault == "caller":
-            return 404
-        return _BY_CODE.get(self.code) or _BY_FAULT[self.fault]
+        if self.code in _BY_CODE:
+            return _BY_CODE[self.code]
+        return 404 if self.code.startswith("unknown_") and self.fault == "caller" else _BY_FAULT[self.fault]
 
     @property
     def said_in_headers(self) -> Mapping[str, str]:

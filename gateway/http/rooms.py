@@ -98,8 +98,8 @@ async def step(request: AnyRequest, org: Org, room: RoomName) -> Response[Steppe
     ],
 )  # fmt: skip
 async def check(request: AnyRequest, org: Org, room: RoomName) -> Response[PassGood]:
-    """For a server in front of a site, as nginx's `auth_request`: 200, or 403. The pass stands in `Tidegate-Pass`, or
-    in the cookie `tidegate_pass`."""
+    """For a server in front of a site, as nginx's `auth_request`: 200; 401 where there is no pass; 403 for one that
+    does not open the room, with why. The pass stands in `Tidegate-Pass`, or in the cookie `tidegate_pass`."""
     call = called(request)
     good = await passing.check(call, room)
     headers = {TICKET: good.ticket, PASS_SESSION: good.session, "Cache-Control": "no-store"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from events.clock import iso
@@ -10,6 +12,8 @@ from gateway.calls import Call
 from gateway.passes import BadPass, Pass, verify_pass
 from gateway.problems import Problem
 from projections.questions import TicketAnswer, TicketOf
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Tidegate-Pass realm="tidegate"'}
 
 
 class PassGood(msgspec.Struct, frozen=True):
@@ -27,7 +31,10 @@ async def ticket_for(call: Call, room: str) -> str:
 
 
 async def check(call: Call, room: str) -> PassGood:
-    """Whether the pass that was shown opens the room now."""
+    """Whether the pass that was shown opens the room now. It is the pass that says who asks here, so whoever shows none
+    has not said it."""
+    if not call.shown_pass:
+        raise Problem("pass_missing", "no pass was shown, neither in Tidegate-Pass nor as a cookie", headers=_CHALLENGE)
     found = await _good(call, room, None)
     return PassGood(found.id, found.session, iso(found.expires_at))
 
@@ -40,9 +47,9 @@ async def _good(call: Call, room: str, session: str | None) -> Pass:
         public = call.edge.keys.public(now)
         found = verify_pass(call.shown_pass, public, org=call.org, room=room, session=session, at=now)
     except BadPass as error:
-        raise Problem("bad_pass", f"{error.code}: {error}") from error
+        raise Problem(error.code, str(error)) from error
     if not await _stands(call, found):
-        raise Problem("bad_pass", "pass_revoked: its seat was given back or taken away")
+        raise Problem("pass_revoked", "its seat was given back or taken away")
     return found
 
 

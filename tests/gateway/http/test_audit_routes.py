@@ -114,7 +114,7 @@ class TestABooking:
             ("a.b.c.d", {}, (404, "unknown_booking")),
             ("*.>.b", {}, (404, "unknown_booking")),
             ("made", {"at": "yesterday"}, (422, "bad_time")),
-            ("made", {"at": "2026-06-01T11:00", "tz": "Nowhere/Land"}, (404, "unknown_time_zone")),
+            ("made", {"at": "2026-06-01T11:00", "tz": "Nowhere/Land"}, (422, "unknown_time_zone")),
             ("made", {"at": "2026-06-03T11:00:00Z"}, (422, "not_yet")),
             ("made", {"at": "2026-06-01T09:00:00Z"}, (404, "unknown_then")),
         ],

@@ -148,7 +148,7 @@ class TestRefused:
             (said(event_type="nothing"), (404, "unknown_event_type")),
             (said(resource="nowhere"), (404, "unknown_resource")),
             (said(start="tomorrow"), (422, "bad_time")),
-            (said(tz="Mars"), (404, "unknown_time_zone")),
+            (said(tz="Mars"), (422, "unknown_time_zone")),
             (said(duration=61), (422, "wrong_duration")),
         ],
     )
