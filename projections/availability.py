@@ -90,6 +90,33 @@ class Claims:
 _NOBODY: Final = Claims()
 
 
+class _Was:
+    """A day's columns, each of which is copied before the first change to it: most commits change one."""
+
+    __slots__ = ("_blocked_now", "_held_now", "_taken_now", "blocked", "held", "taken")
+
+    def __init__(self, taken: Units, held: Units, blocked: Units) -> None:
+        self._taken_now, self._held_now, self._blocked_now = taken, held, blocked
+        self.taken: Units | None = None
+        self.held: Units | None = None
+        self.blocked: Units | None = None
+
+    def in_taken(self) -> Units:
+        if self.taken is None:
+            self.taken = self._taken_now.copy()
+        return self._taken_now
+
+    def in_held(self) -> Units:
+        if self.held is None:
+            self.held = self._held_now.copy()
+        return self._held_now
+
+    def in_blocked(self) -> Units:
+        if self.blocked is None:
+            self.blocked = self._blocked_now.copy()
+        return self._blocked_now
+
+
 def runs(units: Units, at: np.ndarray[Any, np.dtype[np.bool_]]) -> Runs:
     """The slots at which `at` is set, with their units."""
     found: list[Slots] = []
@@ -139,9 +166,8 @@ class Availability:
             return []
         columns = self.columns
         row = columns.make_row(columns.resource(org, resource), day)
-        before = (columns.taken[row].copy(), columns.held[row].copy(), columns.blocked[row] > 0)
-        self._fold(row, facts)
-        return self._changes((org, resource, date), row, before, recorded.sequence, tell=tell)
+        was = self._fold(row, facts)
+        return self._changes((org, resource, date), row, was, recorded.sequence, tell=tell)
 
     def _advance(self, day: int) -> None:
         if day > self.today:
@@ -149,58 +175,61 @@ class Availability:
             for row in self.columns.drop_before(self.first_day):
                 self._claims.pop(row, None)
 
-    def _fold(self, row: int, facts: Iterable[Any]) -> None:
+    def _fold(self, row: int, facts: Iterable[Any]) -> _Was:
+        """What of the day was something else before."""
         claims = self._claims.get(row)
         if claims is None:
             claims = self._claims[row] = Claims()
-        taken, held, blocked = (column[row] for column in (self.columns.taken, self.columns.held, self.columns.blocked))
+        was = _Was(self.columns.taken[row], self.columns.held[row], self.columns.blocked[row])
         for fact in facts:
             match fact:
-                case SlotsHeld():
-                    claims.holds[fact.hold] = Hold(fact.session, fact.slots)
-                    held[fact.slots.first : fact.slots.end] += fact.slots.units
-                case HoldReleased() | HoldExpired():
-                    _drop_hold(claims, fact.hold, held)
                 case SlotsTaken():
                     if fact.hold:
-                        _drop_hold(claims, fact.hold, held)
+                        _drop_hold(claims, fact.hold, was.in_held())
                     claims.taken[fact.booking] = fact.slots
-                    taken[fact.slots.first : fact.slots.end] += fact.slots.units
+                    was.in_taken()[fact.slots.first : fact.slots.end] += fact.slots.units
+                case SlotsHeld():
+                    claims.holds[fact.hold] = Hold(fact.session, fact.slots)
+                    was.in_held()[fact.slots.first : fact.slots.end] += fact.slots.units
+                case HoldReleased() | HoldExpired():
+                    _drop_hold(claims, fact.hold, was.in_held())
                 case SlotsFreed():
                     slots = claims.taken.pop(fact.booking)
-                    taken[slots.first : slots.end] -= slots.units
+                    was.in_taken()[slots.first : slots.end] -= slots.units
                 case Blocked():
                     claims.blocks[fact.block] = fact.slots
-                    blocked[fact.slots.first : fact.slots.end] += 1
+                    was.in_blocked()[fact.slots.first : fact.slots.end] += 1
                 case Unblocked():
                     slots = claims.blocks.pop(fact.block)
-                    blocked[slots.first : slots.end] -= 1
+                    was.in_blocked()[slots.first : slots.end] -= 1
                 case _:
                     pass  # what becomes of a booking without its slots
+        return was
 
-    def _changes(
-        self, day: tuple[str, str, str], row: int, before: tuple[Any, Any, Any], sequence: int, *, tell: bool
-    ) -> list[Change]:
+    def _changes(self, day: tuple[str, str, str], row: int, was: _Was, sequence: int, *, tell: bool) -> list[Change]:
         """What is not as it was before; and that it changed here."""
         columns, (org, resource, date) = self.columns, day
-        was_taken, was_held, was_blocked = before
-        taken, held, blocked = columns.taken[row], columns.held[row], columns.blocked[row] > 0
-        holds_differ = not same(held, was_held)
+        taken, held = columns.taken[row], columns.held[row]
+        was_taken = taken if was.taken is None or same(taken, was.taken) else was.taken
+        holds_differ = was.held is not None and not same(held, was.held)
+        blocked = was_blocked = columns.blocked[row] > 0
+        if was.blocked is not None and not same(blocked, was.blocked > 0):
+            was_blocked = was.blocked > 0
         found: list[Change] = []
-        if day_differs := not (same(taken, was_taken) and same(blocked, was_blocked)):
+        if day_differs := was_taken is not taken or was_blocked is not blocked:
             number = int(columns.resource_of[row])
             capacity = int(columns.capacity[number])
             busy = flipped(bits((was_taken >= capacity) | was_blocked), bits((taken >= capacity) | blocked))
             if tell:
-                delta = DayChanged(
-                    capacity, *busy, *flipped_flags(was_blocked, blocked), runs(taken, taken != was_taken)
-                )
+                blocks = NOTHING_FLIPPED if was_blocked is blocked else flipped_flags(was_blocked, blocked)
+                differ = () if was_taken is taken else runs(taken, taken != was_taken)
+                delta = DayChanged(capacity, *busy, *blocks, differ)
                 at = columns.changed_at(number, row)
                 found.append(Change(org, f"day/{resource}/{date}", at, sequence, delta))
             found += self._month_changes(day, number, capacity, busy, sequence, tell=tell)
             columns.taken_at[row] = sequence
-        if tell and holds_differ:
-            holds = HoldsChanged(*flipped_flags(was_held > 0, held > 0), runs(held, held != was_held))
+        if tell and was.held is not None and holds_differ:
+            holds = HoldsChanged(*flipped_flags(was.held > 0, held > 0), runs(held, held != was.held))
             found.append(Change(org, f"holds/{resource}/{date}", int(columns.held_at[row]), sequence, holds))
         if holds_differ:
             columns.held_at[row] = sequence

@@ -25,7 +25,7 @@ from events.commit import Commit
 from events.day import Booker, Booking, Status
 from events.log import Recorded
 from projections.folding import Change, Delta
-from projections.limits import BOOKINGS_PAST_DAYS
+from projections.limits import BOOKINGS_PAST_DAYS, ROWS_TOLD_TOGETHER_MAX
 from projections.listing import Key, Order
 from projections.questions import Row
 from projections.words import Index, folded, words_of
@@ -39,10 +39,15 @@ _NO_BOOKER: Final = Booker()
 
 
 class BookingsChanged(Delta, frozen=True, tag="bookings"):
-    """These rows are put in the place of those with their ids. Booker, answers and reason are left out: whoever may see
-    them asks for them."""
+    """These rows are put in the place of those with their ids, in this order. Booker, answers and reason are left out:
+    whoever may see them asks for them."""
 
     rows: tuple[Row, ...]
+
+    def then(self, later: Delta) -> Delta | None:
+        if isinstance(later, BookingsChanged) and len(self.rows) + len(later.rows) <= ROWS_TOLD_TOGETHER_MAX:
+            return BookingsChanged(self.rows + later.rows)
+        return None
 
 
 class Kept(msgspec.Struct):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from projections.folding import Change
+from projections.folding import Change, joined
 from projections.limits import GATHER_MS
 
 Room: TypeAlias = tuple[str, str]
@@ -48,7 +48,7 @@ class Conflating:
         if not gathered.topics:
             gathered.first = change.after
         waiting = gathered.topics.setdefault(change.topic, [])
-        merged = _merged(waiting[-1], change) if waiting else None
+        merged = joined(waiting[-1], change) if waiting else None
         if merged is None:
             waiting.append(change)
             self.count += 1
@@ -84,10 +84,3 @@ class Conflating:
     def clear(self) -> None:
         self._rooms.clear()
         self.count = 0
-
-
-def _merged(first: Change, later: Change) -> Change | None:
-    if first.after != later.before:
-        return None
-    delta = first.delta.then(later.delta)
-    return None if delta is None else Change(first.org, first.topic, first.before, later.after, delta)

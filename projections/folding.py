@@ -66,6 +66,34 @@ class Change(msgspec.Struct, frozen=True):
     delta: Delta
 
 
+def joined(first: Change, later: Change) -> Change | None:
+    """Two changes of one topic as one, from where the first began to where the later one leads, if they can be."""
+    if first.after != later.before:
+        return None
+    delta = first.delta.then(later.delta)
+    return None if delta is None else Change(first.org, first.topic, first.before, later.after, delta)
+
+
+def at_once(changes: Sequence[Change]) -> list[Change]:
+    """What changed at once, of each topic as one where it can be: nobody stands between the two. What is gathered is
+    left as it is, since whoever gathers says from which change on something waits."""
+    told: list[Change] = []
+    places: dict[tuple[str, str], int] = {}
+    for change in changes:
+        if change.delta.gathered:
+            told.append(change)
+            continue
+        topic = (change.org, change.topic)
+        place = places.get(topic)
+        one = None if place is None else joined(told[place], change)
+        if place is None or one is None:
+            places[topic] = len(told)
+            told.append(change)
+        else:
+            told[place] = one
+    return told
+
+
 class Projection(Protocol):
     @property
     def name(self) -> str:

@@ -16,8 +16,8 @@ COUNTED_PAST_DAYS: Final = 62
 """What began longer ago counts for no month any more."""
 
 # Following
-STEPS_AT_A_TIME: Final = 64
-"""After so many steps without a pause, whoever asks gets a turn."""
+COMMITS_AT_A_TIME: Final = 64
+"""After so many commits without a pause, whoever asks gets a turn."""
 SAVE_EVERY_MS: Final = 30_000
 SAVING_SHARE_MAX: Final = 0.005
 """Of a projector's time: nobody is answered while a snapshot is made, so large ones are made less often."""
@@ -60,6 +60,8 @@ BEAT_MS: Final = 1_000
 """Between beats, when there is nothing new to say."""
 BEATS_APART_MS: Final = 20
 """Between beats in any case."""
+ROWS_TOLD_TOGETHER_MAX: Final = 256
+"""Bookings that changed at once are told in one delta, up to so many of several commits."""
 RECENT_MAX: Final = 20_000
 RECENT_BYTES_MAX: Final = 16 << 20
 """Of what was published, so much is kept for whoever comes back."""

@@ -23,8 +23,8 @@ from events.errors import TidegateError
 from events.log import EventLog, Recorded, Step
 from events.shelf import Shelf
 from projections import checkpoint
-from projections.folding import Change, Projection, epoch_of, read
-from projections.limits import SAVE_EVERY_MS, SAVING_SHARE_MAX, STEPS_AT_A_TIME
+from projections.folding import Change, Projection, at_once, epoch_of, read
+from projections.limits import COMMITS_AT_A_TIME, SAVE_EVERY_MS, SAVING_SHARE_MAX
 
 log = structlog.get_logger(__name__)
 
@@ -92,8 +92,9 @@ class Projector:
         try:
             async for step in steps:
                 self.take(step)
-                count += 1
-                if count % STEPS_AT_A_TIME == 0:
+                count += len(step)
+                if count >= COMMITS_AT_A_TIME:
+                    count = 0
                     await asyncio.sleep(0)
                 if (began := loop.time()) >= save_at:
                     await self.save()
@@ -120,7 +121,7 @@ class Projector:
         self._last = step[-1]
         changes = [change for change in changes if change.org not in self.broken] if self.broken else changes
         if told is not None:
-            told(changes)
+            told(changes if len(step) == 1 else at_once(changes))
         self._wake()
 
     async def reached(self, sequence: int, within_ms: int) -> None:

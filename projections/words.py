@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 
 def folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()  # which is what the rest of this makes of it
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 

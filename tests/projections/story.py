@@ -10,7 +10,21 @@ from events.calendar.quantum import SLOT_MS, Span, day_start, shares
 from events.catalog import EventType, EventTypePut, Linked, Resource, ResourcePut
 from events.clock import Instant
 from events.commit import GENESIS, Decided, encode, hash_of
-from events.day import Booker, Booking, BookingMade, Item, Slots, SlotsTaken, Status, Wish, day_actor, new_id
+from events.day import (
+    Booker,
+    Booking,
+    BookingCancelled,
+    BookingMade,
+    Item,
+    Slots,
+    SlotsFreed,
+    SlotsTaken,
+    Status,
+    Wish,
+    day_actor,
+    new_id,
+    owner_of,
+)
 from events.facts import Fact
 from events.log import BatchMark, Entry, EventLog, ExpectAt, Recorded, Step
 from events.memory.log import MemoryLog
@@ -99,6 +113,10 @@ class Story:
         taken = SlotsTaken(id, event_type, slots, status, None, "", 1)
         self.tell(day_actor(ORG, resource, date), taken, BookingMade(booking))
         return id
+
+    def cancel(self, *bookings: str) -> int:
+        """All of these are cancelled in one step; the sequence of its last commit."""
+        return self.together(*((owner_of(ORG, id), (SlotsFreed(id), BookingCancelled(id, ""))) for id in bookings))
 
 
 def wished(

@@ -20,6 +20,7 @@ from events.day import (
     day_actor,
     owner_of,
 )
+from projections import bookings
 from projections.bookings import BookingsChanged
 from projections.limits import BOOKINGS_PAST_DAYS
 from projections.listing import BEFORE_ALL, Key, Order
@@ -92,6 +93,28 @@ class TestOne:
             assert isinstance(one.delta, BookingsChanged)
             assert one.after < 3 or one.delta.rows == (shown.state,)
             assert [(row.id, row.booker, row.reason) for row in one.delta.rows] == [(id, Booker(), "")]
+
+    def test_what_cancel_is_told_to_all_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One delta of the list for a batch of commits, up to a bound; and each booking's own topic is told of it."""
+        story = told()
+        ids = [story.book(f"b{resource}", slot(40), resource=resource) for resource in ("one", "two", "three")]
+        story.changes.clear()
+        last = story.cancel(*ids)
+        of_all = [one for one in story.changes if one.topic == "bookings"]
+        assert [(one.before, one.after) for one in of_all] == [(last - 3, last)]
+        assert isinstance(of_all[0].delta, BookingsChanged)
+        assert [(row.id, row.status) for row in of_all[0].delta.rows] == [(id, "cancelled") for id in ids]
+        assert [one.topic for one in story.changes if one.topic.startswith("booking/")] == [
+            f"booking/{id}" for id in ids
+        ]
+
+        monkeypatch.setattr(bookings, "ROWS_TOLD_TOGETHER_MAX", 2)
+        ids = [story.book(f"c{resource}", slot(60), resource=resource) for resource in ("one", "two", "three")]
+        story.changes.clear()
+        last = story.cancel(*ids)
+        assert [(one.before, one.after) for one in story.changes if one.topic == "bookings"] == [
+            (last - 3, last - 1), (last - 1, last)
+        ]  # fmt: skip
 
     async def test_its_history_is_read_from_the_log(self) -> None:
         """Every fact about it with its sequence and instant, and nothing that proves who somebody is."""
