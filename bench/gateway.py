@@ -2,8 +2,13 @@
 usual way (`usual_way`); and what is free on a day, beside the bare framework with a constant answer.
 
 All servers are one process of uvicorn with httptools and uvloop, and the same load asks all of them (`load`). Ours is a
-whole stack as `tidegate up` has it, access log and all (`stack`); theirs writes none. The pools of the usual way are as
-large as suits it best here. Nobody of them runs while another one is measured.
+whole stack as `tidegate up` has it (`stack`). It writes a line for each request, and so does the usual way, as both do
+by default; how much of the difference is that line is measured as well, and the bare framework writes none. The pools
+of the usual way are as large as suits it best here: all sizes are tried in the first run, and the two best ones from
+then on. Nobody of them runs while another one is measured.
+
+A run has all of them, one after the other. A machine that is shared is quicker in one minute than in the next; so who
+is compared is measured within the same minutes, and the ratio of two is the median of what it was in each run.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ POOLS: Final = (8, 16, 32, 64)
 SESSIONS: Final = 1_000
 READ_MINUTES: Final = 60
 _LINES: Final = count()
+_GO_ON: Final = 2
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,15 @@ class Figures:
         self.p95.values.append(fired.p95_ms)
         self.p99.values.append(fired.p99_ms)
 
+    def beside(self, theirs: Figures) -> Row:
+        """How many times as many these are, run by run."""
+        ratios = [ours / their for ours, their in zip(self.rate.values, theirs.rate.values, strict=True)]
+        return Row("", "×", ratios)
+
     def stands_beside(self, theirs: Figures, least: float, whom: str) -> None:
-        ratio = self.rate.value / theirs.rate.value
-        self.rate.beside, self.rate.goal, self.rate.met = f"{ratio:.2f}× {whom}", f"≥ {least:g}× {whom}", ratio >= least
+        ratio = self.beside(theirs)
+        self.rate.beside = f"{ratio.value:.2f}× {whom} ({min(ratio.values):.2f} – {max(ratio.values):.2f})"
+        self.rate.goal, self.rate.met = f"≥ {least:g}× {whom}", ratio.value >= least
 
     @property
     def rows(self) -> list[Row]:
@@ -141,18 +153,27 @@ def answer_bytes(on: Stack, slot: Slot) -> int:
 # Theirs
 
 
-async def best_of(
-    pools: Sequence[int], runs: int, measure: Callable[[int], Awaitable[Fired]], what: str, say: Callable[[str], None]
-) -> Figures:
-    """What the usual way does with the pool that suits it best."""
-    found: dict[int, Figures] = {pool: Figures(what) for pool in pools}
-    for run in range(runs):
-        say(f"{what}, run {run + 1} of {runs}")
-        for pool, figures in found.items():
-            figures.add(await measure(pool))
-    pool = max(found, key=lambda pool: found[pool].rate.value)
-    found[pool].rate.beside = f"a pool of {pool}, the best of {', '.join(map(str, pools))}"
-    return found[pool]
+class Theirs:
+    """What the usual way does with each size of its pool."""
+
+    def __init__(self, what: str, pools: Sequence[int], say: Callable[[str], None]) -> None:
+        self._found: Final = {pool: Figures(what) for pool in pools}
+        self._tried = list(pools)
+        """Those that are still measured, the best one first."""
+        self._what: Final = what
+        self._say: Final = say
+
+    async def run(self, measure: Callable[[int], Awaitable[Fired]]) -> None:
+        self._say(self._what)
+        for pool in self._tried:
+            self._found[pool].add(await measure(pool))
+        self._tried = sorted(self._tried, key=lambda pool: -self._found[pool].rate.value)[:_GO_ON]
+
+    def best(self) -> Figures:
+        """With the pool that suits it best."""
+        figures = self._found[self._tried[0]]
+        figures.rate.beside = f"a pool of {self._tried[0]}, the best of {', '.join(map(str, self._found))}"
+        return figures
 
 
 async def book_there(postgres_port: int, pool: int, size: Size, *how: str) -> Fired:
@@ -173,78 +194,95 @@ async def join_there(redis_port: int, pool: int, size: Size) -> Fired:
         return await fire(port, asked[size.warm :])
 
 
-async def bare(runs: int, answer_bytes: int, size: Size) -> Figures:
-    figures = Figures(f"Litestar alone, a constant answer of {answer_bytes:,} bytes")
+async def bare(figures: Figures, answer_bytes: int, size: Size) -> None:
     async with beside("bench.bare", str(answer_bytes)) as port:
         asked = [request("GET", "/")] * size.reads
-        for _ in range(runs):
-            await fire(port, asked[: size.warm])
-            figures.add(await fire(port, asked))
-    return figures
+        await fire(port, asked[: size.warm])
+        figures.add(await fire(port, asked))
+
+
+class Contest:
+    """All who are measured, in each run once."""
+
+    def __init__(self, size: Size, pools: Sequence[int], console: Console) -> None:
+        def say(text: str) -> None:
+            console.print(f"    {text}", style="dim")
+
+        self._size: Final = size
+        self._say: Final = say
+        self._postgres: Final = postgres.programs()
+        self._redis: Final = redis_server.program()
+        for name, server in (("PostgreSQL", self._postgres), ("Redis", self._redis)):
+            if server is None:
+                console.print(f"  {name}: SKIPPED, there is no server on this machine", style="bold yellow")
+        self._booked: Final = Figures(f"bookings over HTTP, {CONNECTIONS} connections, 500 resource-days")
+        self._joined: Final = Figures(f"joins over HTTP, {CONNECTIONS} connections, each another visitor")
+        self._all_joined: Final = Row(f"{size.joins:,} visitors joined", "s", goal="< 4")
+        self._same: Final = Figures("day slots over HTTP, a day that everybody looks at")
+        self._others: Final = Figures("day slots over HTTP, 500 resource-days, 1,000 visitors' sessions")
+        self._alone: Final = Figures("Litestar alone, a constant answer of as many bytes")
+        what = "FastAPI, asyncpg, PostgreSQL's exclusion constraint: the same bookings"
+        self._lawful: Final = Theirs(f"{what} by the same rules", pools, say)
+        self._silent: Final = Theirs(f"{what} by the same rules, and no access log", pools, say)
+        self._lawless: Final = Theirs(f"{what} by no rules at all, and no access log", pools, say)
+        self._lined_up: Final = Theirs("FastAPI and Redis, `appendfsync always`: the same joins", pools, say)
+
+    async def run(self) -> None:
+        await bare(self._alone, await self._ours(), self._size)
+        if self._postgres is not None:
+            with postgres.server(self._postgres) as port:
+                await usual_way.set_up(port, RESOURCES)
+                await self._lawful.run(lambda pool: self._book_there(port, pool))
+                await self._silent.run(lambda pool: self._book_there(port, pool, "--silent"))
+                await self._lawless.run(lambda pool: self._book_there(port, pool, "--silent", "--lawless"))
+        if self._redis is not None:
+            with redis_server.server(self._redis) as port:
+                await self._lined_up.run(lambda pool: join_there(port, pool, self._size))
+
+    async def _ours(self) -> int:
+        """How large an answer was."""
+        size = self._size
+        self._say("Tidegate")
+        async with stack() as on:
+            await set_up(on)
+            tokens, days = on.visitors(SESSIONS), slots(size.reads)
+            self._booked.add(await book_here(on, size))
+            self._joined.add(await join_here(on, size))
+            self._all_joined.values.append(self._joined.fired[-1].took_s)
+            self._same.add(await read_here(on, [read(days[0])] * size.reads, size))
+            spread = [read(day, tokens[at % SESSIONS]) for at, day in enumerate(days)]
+            self._others.add(await read_here(on, spread, size))
+            return await asyncio.to_thread(answer_bytes, on, days[0])
+
+    async def _book_there(self, port: int, pool: int, *how: str) -> Fired:
+        await usual_way.clear(port)
+        return await book_there(port, pool, self._size, *how)
+
+    def rows(self) -> list[Row]:
+        self._same.stands_beside(self._alone, 0.7, "Litestar alone")
+        self._others.stands_beside(self._alone, 0.7, "Litestar alone")
+        self._joined.p95.goal, self._joined.p95.met = "< 30", self._joined.p95.value < 30
+        self._all_joined.met = self._all_joined.value < 4
+        booked, joined = [self._booked], [self._joined]
+        if self._postgres is not None:
+            lawful, silent, lawless = self._lawful.best(), self._silent.best(), self._lawless.best()
+            self._booked.stands_beside(lawful, 1.5, "FastAPI and PostgreSQL")
+            for other in (silent, lawless):
+                other.rate.beside += f"; ours are {self._booked.beside(other).value:.2f}× as many"
+            booked += [lawful, silent, lawless]
+        if self._redis is not None:
+            lined_up = self._lined_up.best()
+            self._joined.stands_beside(lined_up, 1.5, "FastAPI and Redis")
+            joined.append(lined_up)
+        figures = [*booked, *joined, self._same, self._others, self._alone]
+        found = [row for one in figures for row in one.rows]
+        found.insert(found.index(self._joined.p99) + 1, self._all_joined)
+        return found
 
 
 async def rows(runs: int, console: Console, size: Size = SIZE, pools: Sequence[int] = POOLS) -> list[Row]:
-    def say(text: str) -> None:
-        console.print(f"  {text}", style="dim")
-
-    booked = Figures(f"bookings over HTTP, {CONNECTIONS} connections, 500 resource-days")
-    joined = Figures(f"joins over HTTP, {CONNECTIONS} connections, each another visitor")
-    all_joined = Row(f"{size.joins:,} visitors joined", "s", goal="< 4")
-    same = Figures("day slots over HTTP, a day that everybody looks at")
-    others = Figures("day slots over HTTP, 500 resource-days, 1,000 visitors' sessions")
-    async with stack() as on:
-        await set_up(on)
-        tokens = on.visitors(SESSIONS)
-        days = slots(size.reads)
-        once, spread = [read(days[0])] * size.reads, [read(day, tokens[at % SESSIONS]) for at, day in enumerate(days)]
-        for run in range(runs):
-            say(f"over HTTP, run {run + 1} of {runs}")
-            booked.add(await book_here(on, size))
-            joined.add(await join_here(on, size))
-            all_joined.values.append(joined.fired[-1].took_s)
-            same.add(await read_here(on, once, size))
-            others.add(await read_here(on, spread, size))
-        slots_bytes = await asyncio.to_thread(answer_bytes, on, days[0])
-    say("Litestar alone")
-    alone = await bare(runs, slots_bytes, size)
-    same.stands_beside(alone, 0.7, "Litestar alone")
-    others.stands_beside(alone, 0.7, "Litestar alone")
-    joined.p95.goal, joined.p95.met = "< 30", joined.p95.value < 30
-    all_joined.met = all_joined.value < 4
-    found = [*booked.rows, *await _booked_there(booked, runs, size, pools, console, say)]
-    found += [*joined.rows, all_joined, *await _joined_there(joined, runs, size, pools, console, say)]
-    return [*found, *same.rows, *others.rows, *alone.rows]
-
-
-async def _booked_there(
-    ours: Figures, runs: int, size: Size, pools: Sequence[int], console: Console, say: Callable[[str], None]
-) -> list[Row]:
-    folder = postgres.programs()
-    if folder is None:
-        console.print("  PostgreSQL: SKIPPED, there is no server on this machine", style="bold yellow")
-        return []
-    what = "FastAPI, asyncpg, PostgreSQL's exclusion constraint: the same bookings"
-    with postgres.server(folder) as port:
-        await usual_way.set_up(port, RESOURCES)
-        theirs = await best_of(pools, runs, lambda pool: book_there(port, pool, size), f"{what} by the same rules", say)
-        await usual_way.clear(port)
-        lawless = await best_of(
-            pools, runs, lambda pool: book_there(port, pool, size, "--lawless"), f"{what}, by no rules at all", say
-        )
-    ours.stands_beside(theirs, 1.5, "FastAPI and PostgreSQL")
-    lawless.rate.beside += f"; ours are {ours.rate.value / lawless.rate.value:.2f}× as many"
-    return [*theirs.rows, *lawless.rows]
-
-
-async def _joined_there(
-    ours: Figures, runs: int, size: Size, pools: Sequence[int], console: Console, say: Callable[[str], None]
-) -> list[Row]:
-    program = redis_server.program()
-    if program is None:
-        console.print("  Redis: SKIPPED, there is no server on this machine", style="bold yellow")
-        return []
-    what = "FastAPI and Redis, `appendfsync always`: the same joins"
-    with redis_server.server(program) as port:
-        theirs = await best_of(pools, runs, lambda pool: join_there(port, pool, size), what, say)
-    ours.stands_beside(theirs, 1.5, "FastAPI and Redis")
-    return theirs.rows
+    contest = Contest(size, pools, console)
+    for run in range(runs):
+        console.print(f"  over HTTP, run {run + 1} of {runs}", style="dim")
+        await contest.run()
+    return contest.rows()

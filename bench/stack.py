@@ -142,9 +142,13 @@ def _environment() -> dict[str, str]:
 
 @asynccontextmanager
 async def beside(module: str, *words: str) -> AsyncIterator[int]:
-    """Another server, `python -m module PORT …`; the port at which it answers, until the block ends."""
+    """Another server, `python -m module PORT …`; the port at which it answers, until the block ends. What it says goes
+    to a file, as with ours."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, str(port), *words)
+    with tempfile.TemporaryFile() as said:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, str(port), *words, stdout=said, stderr=said
+        )
     try:
         deadline = time.monotonic() + ANSWERS_WITHIN_S
         while not await _answers(port):
