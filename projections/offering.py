@@ -106,7 +106,9 @@ def _slots(offers: _Offers, asked: EverybodysDay) -> tuple[Slot, ...]:
         return ()
     line, places, length = offers.line, offers.places, offers.length
     free = (line.free(places, length, asked.units, holds=True) & offers.granted).tolist()
-    otherwise = (line.free(places, length, asked.units, holds=False) & offers.granted).tolist()
+    otherwise = free
+    if line.has_holds:
+        otherwise = (line.free(places, length, asked.units, holds=False) & offers.granted).tolist()
     left = (line.left(places, length) * offers.granted).tolist()
     visit = whole_slots_ms(asked.minutes)
     return tuple(

@@ -87,7 +87,8 @@ class Quotas:
         """When no further booking may begin; `booker` is the key of a booker's quota, or empty. `besides` are starts of
         bookings that are taken for counted."""
         found: list[Span] = []
-        for key, quota in ((resource_key(resource.id), event_type.per_resource), (booker, event_type.per_booker)):
+        of_resource = resource_key(resource.id) if event_type.per_resource.limits else ""
+        for key, quota in ((of_resource, event_type.per_resource), (booker, event_type.per_booker)):
             if quota.limits and key:
                 entries = self._state.entries.get(quota_actor(org, key), {})
                 starts = [

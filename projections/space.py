@@ -53,6 +53,11 @@ class Line:
         """The sessions that hold something on these dates."""
         return {hold.session for claims in self._claims for hold in claims.holds.values()}
 
+    @property
+    def has_holds(self) -> bool:
+        """Whether it makes a difference what others hold."""
+        return bool(self.held.any())
+
     def take(self, span: Span, units: int) -> None:
         """As if these were taken, as far as they lie on the line."""
         first, end = ((instant - self.begins) // SLOT_MS for instant in (span.start, span.end))
@@ -66,15 +71,14 @@ class Line:
         """Which of the windows that begin there have so many units, with or without what others hold."""
         used = self.taken + self.held if holds else self.taken
         in_the_way = np.zeros(len(used) + 1, np.int64)
-        np.cumsum((used > self.capacity - units) | self.blocked, out=in_the_way[1:])
+        ((used > self.capacity - units) | self.blocked).cumsum(out=in_the_way[1:])
         found: Flags = in_the_way[places + length] == in_the_way[places]
         return found
 
     def left(self, places: NDArray[np.int64], length: int) -> Units:
         """How many units each window has in every slot."""
         used = np.where(self.blocked, self.capacity, self.taken + self.held)
-        windows = np.lib.stride_tricks.sliding_window_view(used, length)
-        fullest: Units = windows[places].max(axis=1)
+        fullest: Units = used[places[:, np.newaxis] + np.arange(length)].max(axis=1)
         return np.maximum(self.capacity - fullest, 0)
 
     def stretches(self, span: Span, units: int, closed: Flags | None = None) -> tuple[Stretch, ...]:
