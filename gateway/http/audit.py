@@ -7,12 +7,13 @@ from typing import Annotated, TypeAlias
 from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
-from gateway.http.bookings import BookingName
+from gateway.http.bookings import BookingName, Duration, EventTypeName, ResourceName, UnitsWanted
 from gateway.http.front import AnyRequest, Org, answered, called, needs
 from gateway.limits import CHAIN_COMMITS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
 from gateway.operations import audit, draws
 from gateway.operations.audit import BookingHistory, ChainProof, Commits
 from gateway.operations.draws import DrawProof
+from gateway.operations.explaining import Explanation, explain
 
 ActorName: TypeAlias = Annotated[
     str,
@@ -95,4 +96,28 @@ async def draw(request: AnyRequest, org: Org, room: RoomName) -> Response[DrawPr
     return answered(call, await draws.draw(call, room))
 
 
-ROUTES = (booking, commits, proof, draw)
+@get("/v1/{org:str}/audit/explain", opt=needs("audit.read"), tags=["Audit"], summary="Why can it not be booked?")
+async def explained(
+    request: AnyRequest,
+    org: Org,
+    event_type: EventTypeName,
+    resource: ResourceName,
+    start: Annotated[
+        str,
+        QueryParameter(
+            max_length=40,
+            description="An instant with its offset, or a local time by the clocks of `tz`.",
+            schema_extra={"examples": ["2026-12-07T10:00"]},
+        ),
+    ],
+    duration: Duration = None,
+    tz: Tz = "",
+    units: UnitsWanted = 1,
+) -> Response[Explanation]:
+    """Everything that stands against it now, not only the first: the rule of the catalog, and what lies there already.
+    For somebody who has come through the waiting room, where there is one."""
+    call = called(request)
+    return answered(call, await explain(call, event_type, resource, start, duration, tz, units))
+
+
+ROUTES = (booking, commits, proof, draw, explained)

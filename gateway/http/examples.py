@@ -51,6 +51,7 @@ from gateway.operations.bookings import (
     Units,
 )
 from gateway.operations.draws import DrawProof, Joins
+from gateway.operations.explaining import Against, Explanation, Rule, Taken
 from gateway.operations.holds import HoldKept, HoldPlaced, HoldReleased
 from gateway.operations.offerings import (
     EventTypeShown,
@@ -242,6 +243,12 @@ TOLD: Final[tuple[msgspec.Struct, ...]] = (
         "day.studio-north.2026-12-07", True, 12, Link(AT, HASH), Link(AT, HASH), True, None, f"12-{AT}-{HASH}"
     ),
     Break(AT, "chain_broken", f"the commit stands on {BEFORE[:12]}…, and the one before it, at 4650, hashes to …"),
+    Explanation(
+        False, BEGINS, ENDS, "Europe/Berlin", None, (
+            Against("studio-north", "full", "it is taken", (Taken(BEGINS, ENDS, "full", 0),)),
+        ), POSITION,
+    ),
+    Rule("outside_schedule", "it is not open for the whole of the visit"),
     DrawProof(
         "launch", AT, POSITION, NOW, "key:front-desk", COMMITMENT, 4600, 4603, DRAW_SECRET, "4 8 15 16 23 42", (HASH,),
         HASH, 4710, {"": 2}, (Joins(4604, 0, 0, "", 2),),

@@ -169,6 +169,7 @@ async def _bookings(tour: Tour, visitor: str, shown: str) -> None:
     await tour.ask(f"GET {one}", booking=name)
     await tour.ask("GET /v1/{org}/bookings", query={"limit": "2"})
     await tour.ask("GET /v1/{org}/audit/bookings/{booking}", booking=name)
+    await tour.ask("GET /v1/{org}/audit/explain", query=premiere)
     await tour.ask(f"POST {one}/cancel", {"reason": "ill"}, booking=name)
     for step, date in (("confirm", "2026-06-08"), ("decline", "2026-06-15")):
         name = await book("production", "studio-south", f"{date}T00:00")

@@ -40,6 +40,8 @@ NAMES = {
     "{room}": "launch",
     "{ticket}": "launch.0.99",
 }
+WHEN = {"slots": {"date": TOMORROW}, "months": {"month": TOMORROW[:7]}, "explain": {"start": f"{TOMORROW}T10:00"}}
+"""Of the routes that ask when."""
 QUERY = {"event_type": "session", "resource": "studio-north", "topic": "room/launch"}
 BODIES: dict[Any, Any] = {
     ResourceWanted: {"time_zone": "Europe/Berlin"},
@@ -76,11 +78,11 @@ class Walk:
             path = path.replace(name, value)
         if route.path == STREAM:
             return await self._follow(path, token, session)
-        query = QUERY | ({"date": TOMORROW} if path.endswith("slots") else {"month": TOMORROW[:7]})
+        when = WHEN.get(path.rpartition("/")[2])
+        query = {} if when is None else QUERY | when
         answer = await self.gate.ask(
-            route.method, path, self.body(route), as_=token, session=session, headers=headers,
-            **(query if path.endswith(("slots", "months")) else {}),
-        )  # fmt: skip
+            route.method, path, self.body(route), as_=token, session=session, headers=headers, **query
+        )
         return refused(answer) if answer.status_code >= 400 else (answer.status_code, "")
 
     def body(self, route: Route) -> Any:
