@@ -7,8 +7,8 @@ A trace that a client began goes on (W3C `traceparent`); a request without one b
 at all. With each command its span's context travels to the host, and stands in the header of the commit then, so
 whoever follows the log can go on with it. This process does that for what was asked of it: when a command was
 done, the commit is read, for when it was decided, when it was stored and whose else it is; and it is waited for to be
-told. What has not been by then has no spans of deltas. Of a room, deltas are gathered: only one that ends with this
-very commit is taken for its own.
+told. What has not been by then has no spans of deltas. Of a room deltas are gathered, and of all bookings those of one
+step are one: only one that ends with this very commit is taken for its own.
 
 Without `gateway.otel_endpoint` nothing of this runs: commands are traced by a sender of another class, so the one that
 everybody has knows nothing of it.
