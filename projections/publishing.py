@@ -104,7 +104,7 @@ class Publishing:
 
     def told(self, changes: Sequence[Change]) -> None:
         if len(self._waiting) + self._gathered.count + len(changes) > CHANGES_WAITING_MAX:
-            self._dropped_at = changes[-1].after
+            self._dropped_at = max((change.after for change in changes), default=self._dropped_at)
             log.warning("deltas_dropped", waiting=len(self._waiting), sequence=self._dropped_at)
             self._waiting.clear()
             self._gathered.clear()

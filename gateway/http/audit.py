@@ -114,8 +114,8 @@ async def explained(
     tz: Tz = "",
     units: UnitsWanted = 1,
 ) -> Response[Explanation]:
-    """Everything that stands against it now, not only the first: the rule of the catalog, and what lies there already.
-    For somebody who has come through the waiting room, where there is one."""
+    """The rule that stands against the time; or, where none does, what lies there already. For anybody who holds
+    nothing there, and has come through the waiting room where there is one. Nothing is taken by asking."""
     call = called(request)
     return answered(call, await explain(call, event_type, resource, start, duration, tz, units))
 

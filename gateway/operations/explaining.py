@@ -1,8 +1,9 @@
-"""Explaining: whether a wish would be granted now, and everything that stands against it if not.
+"""Explaining: whether a resource could be booked then, and what stands against it if not.
 
-Who decides gives the first reason and goes on to the next; this is for whoever has to tell somebody why. It is asked of
-the read models, so it takes nothing and leaves nothing in the log. A waiting room is not what stands in the way here:
-what is explained is the time of somebody who has come through it.
+It is for whoever has to tell somebody why, and asked of the read models: so it takes nothing, and leaves nothing in the
+log. A rule is named first, as who decides would; where none stands against the time, it is shown what lies there. It
+speaks of anybody: who holds nothing themselves, has not used up a limit of their own, has come through the waiting room
+where there is one, and wants nothing along.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What stands against the time as such: notice, horizon, opening hours, a quota."""
+    """What stands against the time as such: notice, horizon, opening hours, a limit of the resource."""
 
     code: Annotated[str, Meta(examples=["outside_schedule"])]
     detail: str
@@ -50,7 +51,8 @@ class Against(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Whether it would be booked as things stood at `position`; if not, by which rule, or what is `against` it."""
+    """Whether anybody could book it as things stood at `position`. If not, by which rule; or, where none is against the
+    time, what is against the resource."""
 
     bookable: bool
     start: str

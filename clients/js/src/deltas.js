@@ -196,7 +196,7 @@ function roomAfter(room, delta) {
  * @param {string} id
  */
 function rowOf(rows, id) {
-  const row = rows.find((one) => one.id === id);
+  const row = rows.findLast((one) => one.id === id);
   if (row === undefined) throw new StartOver("a booking's delta has that booking");
   return row;
 }

@@ -1,4 +1,4 @@
-"""Why something cannot be booked: said by the same rules that judge, and all of it at once."""
+"""Why something cannot be booked: said by the same rules that judge."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ async def test_what_is_no_wish_is_refused() -> None:
             ({"duration": 7}, (422, "wrong_duration")),
             ({"start": "tomorrow"}, (422, "bad_time")),
             ({"tz": "Mars"}, (422, "unknown_time_zone")),
+            ({"start": "9999-12-31T23:59"}, (422, "bad_date")),
         ):
             said = SESSION | {"start": f"{DATE}T10:00"} | about
             assert refused(await gate.get("/v1/demo/audit/explain", as_=gate.owner, **said)) == expected
