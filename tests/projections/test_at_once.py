@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from projections.bookings import BookingsChanged
+from projections.catalog import CatalogChanged
 from projections.folding import Change, Delta, at_once, joined
+from projections.room_topics import RoomChanged
 from tests.projections.story import ORG
-
-
-class Whole(Delta, frozen=True, tag="whole"):
-    """One that cannot be told with another."""
-
-
-class Waits(Delta, frozen=True, tag="waits"):
-    gathered = True
-
-    def then(self, later: Delta) -> Delta:
-        return later
-
 
 ROWS = BookingsChanged(())
 
@@ -43,7 +33,7 @@ def test_what_does_not_go_on_stays_apart() -> None:
 
 def test_what_cannot_be_one_stays_apart_and_in_order() -> None:
     """And another organisation's topic of that name is another topic."""
-    whole = [change("a", 1, 5, Whole()), change("a", 5, 6, Whole())]
+    whole = [change("a", 1, 5, CatalogChanged()), change("a", 5, 6, CatalogChanged())]
     assert at_once(whole) == whole
     elsewhere = [change("a", 1, 5), Change("other", "a", 5, 6, ROWS)]
     assert at_once(elsewhere) == elsewhere
@@ -51,5 +41,5 @@ def test_what_cannot_be_one_stays_apart_and_in_order() -> None:
 
 def test_what_is_gathered_later_is_left_as_it_is() -> None:
     """Whoever gathers says from which change on something waits."""
-    waits = [change("room/r", 1, 5, Waits()), change("room/r", 5, 6, Waits())]
+    waits = [change("room/r", 1, 5, RoomChanged(phase="open")), change("room/r", 5, 6, RoomChanged(phase="open"))]
     assert at_once(waits) == waits
