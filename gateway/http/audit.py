@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
-from gateway.http.bookings import BookingName, Duration, EventTypeName, ResourceName, UnitsWanted
+from gateway.http.bookings import BookingName, Duration, EventTypeName, ResourceName, Tz, UnitsWanted
 from gateway.http.front import AnyRequest, Org, answered, called, needs
 from gateway.limits import CHAIN_COMMITS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
 from gateway.operations import audit, draws
@@ -26,18 +26,13 @@ ActorName: TypeAlias = Annotated[
 RoomName: TypeAlias = Annotated[
     str, PathParameter(description="The room.", max_length=64, schema_extra={"examples": ["launch"]})
 ]
-When: TypeAlias = Annotated[
-    str,
-    QueryParameter(
-        max_length=40,
-        required=False,
-        description="An instant with its offset, or a local time by the clocks of `tz`.",
-        schema_extra={"examples": ["2026-12-07T10:00:00+01:00", "2026-12-07T10:00"]},
-    ),
-]
-Tz: TypeAlias = Annotated[
-    str, QueryParameter(max_length=64, required=False, description="By whose clocks; the resource's own, if none.")
-]
+_MOMENT: Final[dict[str, Any]] = {
+    "max_length": 40,
+    "description": "An instant with its offset, or a local time by the clocks of `tz`.",
+    "schema_extra": {"examples": ["2026-12-07T10:00:00+01:00", "2026-12-07T10:00"]},
+}
+Start: TypeAlias = Annotated[str, QueryParameter(**_MOMENT)]
+When: TypeAlias = Annotated[str, QueryParameter(required=False, **_MOMENT)]
 Cursor: TypeAlias = Annotated[
     str, QueryParameter(max_length=100, required=False, description="As the answer before told it.")
 ]
@@ -102,14 +97,7 @@ async def explained(
     org: Org,
     event_type: EventTypeName,
     resource: ResourceName,
-    start: Annotated[
-        str,
-        QueryParameter(
-            max_length=40,
-            description="An instant with its offset, or a local time by the clocks of `tz`.",
-            schema_extra={"examples": ["2026-12-07T10:00"]},
-        ),
-    ],
+    start: Start,
     duration: Duration = None,
     tz: Tz = "",
     units: UnitsWanted = 1,

@@ -14,11 +14,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
 
-PLACES = "/usr/sbin:/usr/local/sbin"
+PLACES: Final = "/usr/sbin:/usr/local/sbin"
 """Where programs are that the path of a user may leave out."""
 
 
