@@ -13,9 +13,11 @@ import pytest
 import uvloop
 from hypothesis import settings
 
-from events.nats.server import NatsServer, free_port
+from events.nats.server import NatsServer
 
 pytest.register_assert_rewrite("tests.contracts", "tests.support")
+
+from tests.support.ports import own_port  # noqa: E402  # what is imported before that line is not rewritten
 
 TEST_TIMEOUT_S = 120
 
@@ -82,7 +84,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """One server for all tests that leave it running. They delete the streams that they make."""
     with asyncio.Runner() as runner:
-        server = NatsServer(tmp_path_factory.mktemp("nats"), port=free_port(), monitoring_port=free_port())
+        server = NatsServer(tmp_path_factory.mktemp("nats"), port=own_port(), monitoring_port=own_port())
         runner.run(server.start())
         yield server
         runner.run(server.stop())
@@ -91,7 +93,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 @pytest.fixture
 def own_server(runner: asyncio.Runner, tmp_path: Path) -> Iterator[NatsServer]:
     """A server that the test may stop, kill, pause and start again."""
-    server = NatsServer(tmp_path / "nats", port=free_port(), monitoring_port=free_port())
+    server = NatsServer(tmp_path / "nats", port=own_port(), monitoring_port=own_port())
     runner.run(server.start())
     yield server
     server.resume()

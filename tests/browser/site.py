@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import httpx
 
-from events.nats.server import free_port
 from tests.clients.stand import Gateway, Stand
+from tests.support.ports import own_port
 
 
 class Site:
     def __init__(self, stand: Stand) -> None:
         self.stand: Final = stand
-        self.port: Final = free_port()
+        self.port: Final = own_port()
         self.url: Final = f"http://127.0.0.1:{self.port}"
         self._gateway: Gateway | None = None
 

@@ -19,7 +19,6 @@ import orjson
 import uvicorn
 
 from actors.waiting.commands import PutRoom, Revoke
-from events.nats.server import free_port
 from events.waiting.sessions import room_actor
 from gateway.http import port as ports
 from gateway.limiting.addresses import Addresses
@@ -30,6 +29,7 @@ from gateway.streams.entrance import Entrance
 from gateway.streams.socket import sockets
 from tests.gateway.webhooks.test_sending import certified
 from tests.support.gateway import Gate, open_gateway, told
+from tests.support.ports import own_port
 from tests.support.programs import program
 from tidegate.demo import LAUNCH
 
@@ -142,9 +142,9 @@ class Nginx:
 
     def __init__(self, folder: Path, gateway: int, site: int, uncommented: tuple[str, ...]) -> None:
         self._uncommented: Final = uncommented
-        self.gateway_port: Final = free_port()
-        self.site_port: Final = free_port()
-        self.tls_port: Final = free_port()
+        self.gateway_port: Final = own_port()
+        self.site_port: Final = own_port()
+        self.tls_port: Final = own_port()
         self._folder: Final = folder
         self._gateway: Final = gateway
         self._site: Final = site

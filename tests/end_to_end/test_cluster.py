@@ -22,7 +22,7 @@ import yaml  # type: ignore[import-untyped]  # comes with Ray
 
 from events import limits
 from events.nats import binary
-from events.nats.server import free_port
+from tests.support.ports import own_port
 from tests.support.stack import environment, gone, kill, tidegate
 from tests.support.waiting import until
 from tidegate import ray_driver
@@ -75,10 +75,10 @@ async def process(*words: str, cwd: Path, says: Path, **more: str) -> AsyncItera
 
 async def three_servers(folder: Path, stops: AsyncExitStack) -> list[Server]:
     """As `deploy/nats/server.conf` says, one set of variables for each."""
-    routes = {name: f"127.0.0.1:{free_port()}" for name in NAMES}
+    routes = {name: f"127.0.0.1:{own_port()}" for name in NAMES}
     servers = []
     for name in NAMES:
-        client, monitor = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        client, monitor = f"127.0.0.1:{own_port()}", f"127.0.0.1:{own_port()}"
         started = await stops.enter_async_context(
             process(
                 str(binary.find()),
@@ -111,7 +111,7 @@ async def two_ray_nodes(folder: Path, stops: AsyncExitStack) -> dict[str, str]:
     """A head and another node; what a driver needs to come in."""
     place = Path(stops.enter_context(tempfile.TemporaryDirectory(prefix="tg-", ignore_cleanup_errors=True)))
     key = new_key(folder)
-    port = free_port()
+    port = own_port()
     login = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(key)}
     lean = ["--min-worker-port=0", "--max-worker-port=0", "--object-store-memory=83886080", "--num-cpus=1", "--block"]
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", *lean]

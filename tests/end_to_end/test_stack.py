@@ -24,9 +24,10 @@ from actors.catalog import CATALOG
 from events.clock import iso
 from events.nats.connection import connect
 from events.nats.ground import reached
-from events.nats.server import NatsServer, free_port
+from events.nats.server import NatsServer
 from events.nats.stream import log_settings
 from tests.support.jetstream import api
+from tests.support.ports import own_port
 from tests.support.stack import Running, clean, environment, gone, kill, launch, tidegate, up
 from tests.support.waiting import until
 from tidegate import parts, run_file
@@ -309,7 +310,7 @@ async def test_of_two_stacks_on_one_log_the_earlier_ends_and_says_why(tmp_path: 
     """Their hosts have the same names: started again, they would take each other's places for ever."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    async with NatsServer(tmp_path / "nats", port=free_port(), monitoring_port=free_port()) as server:
+    async with NatsServer(tmp_path / "nats", port=own_port(), monitoring_port=own_port()) as server:
         there = {"TIDEGATE_NATS_URLS": server.url, "TIDEGATE_NATS_MONITOR_URLS": server.monitor}
         async with (
             up(tmp_path / "one", *PROCESS, "--hosts", "1", **there) as one,
@@ -477,7 +478,7 @@ async def refusals_until(stack: Running, event: str) -> None:
 
 async def test_fixed_ports_are_the_ones_that_are_used(tmp_path: Path) -> None:
     """For whoever opens them in a firewall."""
-    port, monitor = free_port(), free_port()
+    port, monitor = own_port(), own_port()
     async with up(
         tmp_path, *PROCESS, "--hosts", "1", "--nats-port", str(port), "--monitor-port", str(monitor)
     ) as stack:

@@ -18,11 +18,12 @@ from events.nats.connection import Connection, connect
 from events.nats.log import JetStreamLog
 from events.nats.monitor import reports
 from events.nats.safety import REQUIRED, check_payload, check_stream, check_version
-from events.nats.server import NatsServer, free_port
+from events.nats.server import NatsServer
 from events.nats.stream import log_settings
 from events.nats.wire import StreamConfig
 from tests.contracts.log_contract import ALICE, append, entry
 from tests.support.jetstream import api, connected, delete_stream, opened_log, running_cluster
+from tests.support.ports import own_port
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def a_report(name: str, version: str = "2.15.1", **config: Any) -> dict[str, Any
 
 async def test_a_server_that_acknowledges_before_fsync_is_refused(runner: asyncio.Runner, tmp_path: Path) -> None:
     """`sync_interval` at its default loses acknowledged commits in a power cut."""
-    lazy = NatsServer(tmp_path, port=free_port(), monitoring_port=free_port(), sync_always=False)
+    lazy = NatsServer(tmp_path, port=own_port(), monitoring_port=own_port(), sync_always=False)
     async with lazy:
         with pytest.raises(UnsafeLog, match="sync_interval"):
             async with opened_log(lazy):
@@ -109,7 +110,7 @@ def test_a_mended_server_is_accepted(version: str) -> None:
 
 async def test_the_system_account_speaks_for_all_servers(runner: asyncio.Runner, tmp_path: Path) -> None:
     """Instead of monitoring ports, one user of the system account will do."""
-    server = NatsServer(tmp_path, port=free_port(), monitoring_port=free_port())
+    server = NatsServer(tmp_path, port=own_port(), monitoring_port=own_port())
     accounts = """
 accounts {
   APP { jetstream: enabled, users: [{user: app, password: app}] }
@@ -219,6 +220,6 @@ def test_a_server_that_refuses_large_messages_is_refused() -> None:
 
 async def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
     """Connecting ends in time, and names where it tried."""
-    port = free_port()
+    port = own_port()
     with pytest.raises(LogUnavailable, match=str(port)):
         await connect(f"nats://127.0.0.1:{port}", within_ms=300)

@@ -20,11 +20,12 @@ from events.nats.log import JetStreamLog
 from events.nats.server import PORTS, NatsServer, ServerFailed, free_port
 from tests.contracts.log_contract import ALICE, append, bodies, entry
 from tests.support.jetstream import opened_log
+from tests.support.ports import own_port
 from tests.support.waiting import until
 
 
 def a_server(directory: Path, **options: object) -> NatsServer:
-    ports = {"port": free_port(), "monitoring_port": free_port()} | options
+    ports = {"port": own_port(), "monitoring_port": own_port()} | options
     return NatsServer(directory, **ports)  # type: ignore[arg-type]
 
 
@@ -134,7 +135,7 @@ asyncio.run(main())
 async def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     """When the process that started it is killed with -9, it ends by itself."""
     parent = subprocess.Popen(  # noqa: ASYNC220  # it must be dead before anything else happens
-        [sys.executable, "-c", PARENT, str(tmp_path), str(free_port()), str(free_port())],
+        [sys.executable, "-c", PARENT, str(tmp_path), str(own_port()), str(own_port())],
         stdout=subprocess.PIPE,
         text=True,
     )

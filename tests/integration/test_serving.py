@@ -22,9 +22,10 @@ from events.limits import PARTITIONS
 from events.nats.connection import Connection, connect
 from events.nats.ground import reached
 from events.nats.reach import Reach
-from events.nats.server import NatsServer, free_port
+from events.nats.server import NatsServer
 from events.nats.stream import log_settings
 from tests.support.jetstream import api
+from tests.support.ports import own_port
 from tests.support.waiting import until
 
 WITHIN_S = 30
@@ -80,7 +81,7 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(
 ) -> None:
     """Nothing has to be started in a certain order."""
     monkeypatch.setattr(serving, "REACH_AGAIN_MS", 10)
-    server = NatsServer(tmp_path / "nats", port=free_port(), monitoring_port=free_port())
+    server = NatsServer(tmp_path / "nats", port=own_port(), monitoring_port=own_port())
     async with served(server) as host:
         await asyncio.sleep(0)
         assert not host.work.done()
@@ -127,7 +128,7 @@ async def test_of_two_hosts_of_one_name_the_earlier_ends(own_server: NatsServer)
 
 async def test_a_log_that_is_not_safe_ends_a_host_that_somebody_started(tmp_path: Path, runner: asyncio.Runner) -> None:
     """They see the error, and what to change."""
-    server = NatsServer(tmp_path / "nats", port=free_port(), monitoring_port=free_port(), sync_always=False)
+    server = NatsServer(tmp_path / "nats", port=own_port(), monitoring_port=own_port(), sync_always=False)
     await server.start()
     try:
         with pytest.raises(UnsafeLog, match="sync_interval"):
@@ -141,7 +142,7 @@ async def test_a_log_that_is_not_safe_is_waited_for_by_a_host_that_a_machine_sta
 ) -> None:
     """It serves nobody meanwhile, and begins by itself when the setting was mended."""
     monkeypatch.setattr(serving, "SAFE_AGAIN_MS", 50)
-    port, monitor = free_port(), free_port()
+    port, monitor = own_port(), own_port()
     unsafe = NatsServer(tmp_path / "nats", port=port, monitoring_port=monitor, sync_always=False)
     await unsafe.start()
     safe = NatsServer(tmp_path / "nats", port=port, monitoring_port=monitor)
@@ -170,7 +171,7 @@ async def test_a_server_that_comes_back_unsafe_ends_the_host(
 ) -> None:
     """What was safe at the start may not be later."""
     monkeypatch.setattr(serving, "ASK_LOG_EVERY_MS", 50)
-    port, monitor = free_port(), free_port()
+    port, monitor = own_port(), own_port()
     safe = NatsServer(tmp_path / "nats", port=port, monitoring_port=monitor)
     await safe.start()
     unsafe = NatsServer(tmp_path / "nats", port=port, monitoring_port=monitor, sync_always=False)

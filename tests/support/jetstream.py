@@ -16,8 +16,9 @@ import nats.errors
 
 from events.nats.connection import Connection, connect
 from events.nats.log import JetStreamLog
-from events.nats.server import Cluster, NatsServer, free_port
+from events.nats.server import Cluster, NatsServer
 from events.nats.stream import STREAM_NOT_FOUND
+from tests.support.ports import own_port
 from tests.support.waiting import until
 
 _numbers = count(1)
@@ -77,14 +78,14 @@ async def api(connection: Connection, verb: str, request: dict[str, Any] | None 
 @asynccontextmanager
 async def running_cluster(size: int, directory: Path) -> AsyncIterator[list[NatsServer]]:
     """Servers on loopback that form one cluster, ready; killed when it is over."""
-    ports = [free_port() for _ in range(size)]
+    ports = [own_port() for _ in range(size)]
     routes = tuple(f"127.0.0.1:{port}" for port in ports)
     servers = [
         NatsServer(
             directory / f"n{number}",
             name=f"n{number}",
-            port=free_port(),
-            monitoring_port=free_port(),
+            port=own_port(),
+            monitoring_port=own_port(),
             cluster=Cluster("tidegate", port, routes),
         )
         for number, port in enumerate(ports, 1)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from events.nats.server import free_port
-from gateway.http.port import PortTaken, taken
+from tests.support.ports import own_port
 from tests.support.stack import environment, up
 
 WITHIN_S = 40
@@ -19,7 +18,7 @@ WITHIN_S = 40
 
 async def test_two_workers_are_watched_and_leave_in_order(tmp_path: Path) -> None:
     """Each at its own port, hosts and their commits included; and each says that it leaves before it does."""
-    port, aside = free_port(), _two_free_ports()
+    port, aside = own_port(), own_port(following=1)
     async with up(tmp_path, "--runtime", "process", "--hosts", "1"):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tidegate", "gateway", "--json", "--port", str(port), "--workers", "2",
@@ -52,22 +51,6 @@ async def test_two_workers_are_watched_and_leave_in_order(tmp_path: Path) -> Non
             lines = [json.loads(line) for line in (await written).splitlines() if line.startswith(b"{")]
     assert any(line.get("route") == "/v1/{org}/resources" and line["status"] == 200 for line in lines)
     assert sum(line["event"] == "gateway_leaving" for line in lines) == 2
-
-
-def _two_free_ports() -> int:
-    """The first of two that follow each other."""
-    while True:
-        first = free_port()
-        if _is_free(first + 1):
-            return first
-
-
-def _is_free(number: int) -> bool:
-    try:
-        taken("127.0.0.1", number).close()
-    except PortTaken:
-        return False
-    return True
 
 
 async def _answers(client: httpx.AsyncClient, url: str, status: int) -> None:

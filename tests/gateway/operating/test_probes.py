@@ -9,12 +9,12 @@ import pytest
 
 from actors.runtime import membership
 from events.errors import LogUnavailable
-from events.nats.server import free_port
 from gateway.measuring.limits import HOSTS_HEARD_S, LOG_FRESH_S, MODELS_HEARD_S
 from gateway.watched import WatchSettings, taken_beside
 from projections.folding import epoch_of
 from tests.gateway.operating.attended import STRANGER, Attended, attended
 from tests.support.gateway import in_virtual_time, refused
+from tests.support.ports import own_port
 from tests.support.waiting import later
 
 __all__ = ["in_virtual_time"]
@@ -167,7 +167,7 @@ async def test_a_port_that_several_share_has_no_metrics() -> None:
 def test_the_own_port_is_where_others_reach_it_only_if_that_is_wanted() -> None:
     """By default it is bound to this machine, whatever the gateway listens at."""
     assert taken_beside("0.0.0.0", WatchSettings()) is None
-    number = free_port()
+    number = own_port()
     for metrics, expected in (("local", "127.0.0.1"), ("open", "0.0.0.0")):
         taken = taken_beside("0.0.0.0", WatchSettings(metrics=metrics, metrics_port=number))  # type: ignore[arg-type]
         assert taken is not None

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from gateway.webhooks import sending
+from gateway.webhooks.limits import TIMEOUT_MS
 from gateway.webhooks.sending import NotSent, posting
 from tests.gateway.webhooks.receiver import receiving
 from tests.support.waiting import until
@@ -28,10 +29,15 @@ async def here(_host: str) -> Sequence[str]:
 
 
 async def why_not(
-    url: str, headers: dict[str, str] | None = None, *, allow_http: bool = False, allow_private: bool = False
+    url: str,
+    headers: dict[str, str] | None = None,
+    *,
+    allow_http: bool = False,
+    allow_private: bool = False,
+    timeout_ms: int = TIMEOUT_MS,
 ) -> str:
     """The code of what stands against sending there."""
-    async with posting(timeout_ms=500, allow_http=allow_http, allow_private=allow_private) as http:
+    async with posting(timeout_ms=timeout_ms, allow_http=allow_http, allow_private=allow_private) as http:
         with pytest.raises(NotSent) as error:
             await http.post(url, headers or HEADERS, b"{}")
     return error.value.code
@@ -80,7 +86,7 @@ async def test_what_is_no_answer_is_called_by_what_it_is() -> None:
     async with receiving() as receiver:
         url = receiver.url
         receiver.answers = lambda _got: None
-        assert await why_not(url, allow_http=True, allow_private=True) == "timeout"
+        assert await why_not(url, allow_http=True, allow_private=True, timeout_ms=500) == "timeout"
         receiver.answers = lambda _got: "SMTP ready\r\n\r\n"
         assert await why_not(url, allow_http=True, allow_private=True) == "not_http"
     assert await why_not(url, allow_http=True, allow_private=True) == "not_connected"
@@ -90,7 +96,7 @@ async def test_a_receiver_that_drips_is_given_up() -> None:
     """The time is for everything together."""
     async with receiving() as receiver:
         receiver.drips = True
-        assert await why_not(receiver.url, allow_http=True, allow_private=True) == "timeout"
+        assert await why_not(receiver.url, allow_http=True, allow_private=True, timeout_ms=500) == "timeout"
 
 
 @pytest.mark.parametrize(
