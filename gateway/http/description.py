@@ -66,9 +66,13 @@ COMPONENTS: Final = Components(
 )
 SECURITY: Final = [{"bearer": list[str]()}, {"cookie": list[str]()}, dict[str, list[str]]()]
 
+_NAMED: Final = OpenAPIHeader(schema=_TEXT, description="What our lines call this request: yours, or one made here.")
 _TOLD: Final = OpenAPIResponse(
     description="Why it was not done.",
-    headers={"Retry-After": OpenAPIHeader(schema=_NUMBER, description="In seconds, where asking again may help.")},
+    headers={
+        "Retry-After": OpenAPIHeader(schema=_NUMBER, description="In seconds, where asking again may help."),
+        "X-Request-Id": _NAMED,
+    },
     content={PROBLEM: OpenAPIMediaType(schema=_PROBLEM)},
 )
 _SEEN: Final = Parameter(
@@ -84,6 +88,16 @@ _FOR: Final = Parameter(
     "Tidegate-Session", "header", schema=_TEXT, required=False,
     description="Beside an API key or a JSON Web Token: the session of the visitor for whom you ask. Holds, standbys "
     "and tickets take one, whatever the role: `POST /v1/{org}/sessions` makes it.",
+)  # fmt: skip
+_NAME: Final = Parameter(
+    "X-Request-Id", "header", schema=_TEXT, required=False,
+    description="What this request is to be called in our lines: up to 64 letters, digits, `.`, `_`, `-`. It is sent "
+    "back; whatever else it is, one is made here instead.",
+)  # fmt: skip
+_TRACE: Final = Parameter(
+    "traceparent", "header", schema=_TEXT, required=False,
+    description="The trace that this request belongs to (W3C). It goes on, in what is committed as well; what is none "
+    "is not looked at.",
 )  # fmt: skip
 _KEY: Final = Parameter(
     "Idempotency-Key", "header", required=False,
@@ -131,11 +145,12 @@ def _describe(operation: Operation, route: HTTPRouteHandler) -> None:
     operation.parameters = [*(operation.parameters or ()), *_heeded(route)]
     responses = dict(operation.responses or {})
     for status, response in responses.items():
-        if isinstance(response, OpenAPIResponse) and status.startswith("2"):
-            response.headers = {**(response.headers or {}), **_sent(route)}
-            _exemplify(response.content, route.parsed_fn_signature.return_type, route)
-        elif status.startswith("4"):
+        if status.startswith("4"):
             responses[status] = _TOLD
+        elif isinstance(response, OpenAPIResponse):
+            response.headers = {**(response.headers or {}), **_sent(route)}
+            if status.startswith("2"):
+                _exemplify(response.content, route.parsed_fn_signature.return_type, route)
     if route.opt.get(TAGGED):
         responses[_UNCHANGED] = OpenAPIResponse(description="What you have is how it is.", headers=dict(_sent(route)))
     responses["default"] = _TOLD
@@ -148,9 +163,9 @@ def _describe(operation: Operation, route: HTTPRouteHandler) -> None:
 
 
 def _heeded(route: HTTPRouteHandler) -> list[Parameter]:
-    """Headers of the request. A route that asks nothing of anybody looks at none."""
+    """Headers of the request. A route that asks nothing of anybody looks only at what it is to be called."""
     if NEEDS not in route.opt:
-        return []
+        return [_NAME, _TRACE]
     return [
         _SEEN,
         _WITHIN,
@@ -158,12 +173,15 @@ def _heeded(route: HTTPRouteHandler) -> list[Parameter]:
         *([_KEY] if writes(route) in KEYED else []),
         *([_PASS] if route.opt[GUARDED] else []),
         *([_KNOWN] if route.opt[TAGGED] else []),
+        _NAME,
+        _TRACE,
     ]
 
 
 def _sent(route: HTTPRouteHandler) -> dict[str, OpenAPIHeader]:
     """Headers of what is answered when it was done."""
     return {
+        "X-Request-Id": _NAMED,
         **({"Tidegate-Position": _DONE_AT} if writes(route) in LOGGED else {}),
         **({"ETag": _TAG} if route.opt.get(TAGGED) else {}),
     }

@@ -132,6 +132,14 @@ def test_an_example_is_whole_where_it_is_answered() -> None:
     assert room["title"] == "The premiere" and "shards" not in room
 
 
+def test_every_request_can_be_found_again() -> None:
+    """By its name and by its trace, whatever becomes of it."""
+    for one in operations():
+        assert {"x-request-id", "traceparent"} <= one.heeds, one.path
+        for status, told in one.said["responses"].items():
+            assert "X-Request-Id" in told.get("headers", ()), (one.path, status)
+
+
 def test_files_that_are_mentioned_are_there() -> None:
     """In whatever is said of anything."""
     said = [one for _, one in parts() if isinstance(one, str)]
