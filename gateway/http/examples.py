@@ -172,7 +172,8 @@ TOLD: Final[tuple[msgspec.Struct, ...]] = (
     ),
     Resource(NORTH, "Studio North, recording", BERLIN, 1, "studio", "", "berlin-hours", metadata={"floor": "2"}),
     ScheduleShown(
-        BERLIN, "Berlin, days and evenings", DAYS_OPEN, {"2026-12-24": ()}, "DE-BE", "berlin-hours"
+        BERLIN, "Berlin, days and evenings", DAYS_OPEN, {"2026-12-24": ()}, "DE-BE", "berlin-hours",
+        {"2026-12-25": "Erster Weihnachtstag", "2026-12-26": "Zweiter Weihnachtstag"},
     ),
     EventTypeShown(**_SESSION, slug="session"),
     Put(NORTH),

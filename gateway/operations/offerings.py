@@ -109,6 +109,9 @@ class EventTypeWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 class ScheduleShown(ScheduleWanted, frozen=True):
     id: str = ""
+    holidays: dict[str, str] = {}
+    """Those of the `region` by date, by their names: of this year and the next few. It is closed then, unless an
+    override says otherwise."""
 
 
 class EventTypeShown(EventTypeWanted, frozen=True, kw_only=True):
@@ -302,6 +305,7 @@ def _schedule(found: Any) -> ScheduleShown:
         {date: _hours(windows) for date, windows in found.overrides.items()},
         found.region,
         found.id,
+        found.holidays,
     )
 
 

@@ -140,6 +140,24 @@ def test_the_first_page_fits_and_is_still(browser: Browser, site: Site, tmp_path
         assert page.complaints == []
 
 
+def test_a_holiday_is_closed_unless_it_is_said_to_be_open(browser: Browser, site: Site) -> None:
+    """As `/slots` has it: what is said of a date comes before the holiday, and that before the week."""
+    day = {"start": "09:00", "end": "17:00"}
+    schedule = {
+        "time_zone": "Europe/Berlin",
+        "weekly": {"fri": [day]},
+        "overrides": {"2026-12-25": [day]},
+        "holidays": {"2026-12-25": "Erster Weihnachtstag", "2027-01-01": "Neujahr"},
+    }
+    with seen(browser, site.url) as page:
+        ask = """async ([schedule, dates]) => {
+            const { openSlots } = await import("/assets/hours.js");
+            const of = (date) => ({ tz: schedule.time_zone, date, slots: [{ clock: "10:00" }] });
+            return dates.map((date) => openSlots(schedule, of(date))[0]);
+        }"""
+        assert page.page.evaluate(ask, [schedule, ["2026-12-18", "2026-12-25", "2027-01-01"]]) == [True, True, False]
+
+
 def test_an_organisation_without_anything_says_so(browser: Browser, site: Site) -> None:
     """`?org=` names it."""
     with seen(browser, f"{site.url}/?org=nobody") as page:

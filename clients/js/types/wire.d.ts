@@ -206,8 +206,10 @@ export interface Schedule {
   weekly: Partial<Record<Weekday, Hours[]>>;
   overrides: Record<string, Hours[]>;
   region: string;
+  /** When it is closed, unless an override says otherwise: names by date. */
+  holidays: Record<string, string>;
 }
-export type ScheduleWanted = Partial<Omit<Schedule, "id">> & { time_zone: string };
+export type ScheduleWanted = Partial<Omit<Schedule, "id" | "holidays">> & { time_zone: string };
 export interface Quota {
   day: number;
   week: number;

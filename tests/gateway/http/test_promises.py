@@ -137,6 +137,27 @@ class TestTags:
             assert after.status_code == 200
 
 
+class TestSchedules:
+    async def test_holidays_are_told_and_kept(self) -> None:
+        """As far as nobody has said that it is open all the same."""
+        day, unity = {"start": "09:00", "end": "17:00"}, "2026-10-03"
+        hours = {"time_zone": "Europe/Berlin", "weekly": {"sat": [day]}, "region": "DE"}
+        async with open_gateway() as gate:
+            put = await gate.put("/v1/demo/schedules/berlin-hours", hours, as_=gate.owner)
+            seen = {"Tidegate-Position": position(put)}
+            shown = (await gate.get("/v1/demo/schedules/berlin-hours", headers=seen)).json()
+            assert (shown["holidays"][unity], shown["holidays"]["2028-05-01"]) == (
+                "Tag der Deutschen Einheit", "Erster Mai",
+            )  # fmt: skip
+            week_before = await gate.get(SLOTS, headers=seen, **(ABOUT | {"date": "2026-09-26"}))
+            assert at(week_before, "10:00") == "free"
+            assert (await gate.get(SLOTS, headers=seen, **(ABOUT | {"date": unity}))).json() == []
+            opened = hours | {"overrides": {unity: [day]}}
+            put = await gate.put("/v1/demo/schedules/berlin-hours", opened, as_=gate.owner)
+            seen = {"Tidegate-Position": position(put)}
+            assert at(await gate.get(SLOTS, headers=seen, **(ABOUT | {"date": unity})), "10:00") == "free"
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("body", "answer"),

@@ -63,6 +63,8 @@ class Schedule:
     weekly: dict[str, tuple[Hours, ...]] = field(default_factory=dict)
     overrides: dict[str, tuple[Hours, ...]] = field(default_factory=dict)
     region: str = ""
+    holidays: dict[str, str] = field(default_factory=dict)
+    """When it is closed, unless an override says otherwise: names by date."""
 
 
 @dataclass(frozen=True)
