@@ -121,9 +121,11 @@ async def test_a_page_with_many_images_asks_once(tmp_path: Path) -> None:
 
         at.edge.gate.front.call = counted  # type: ignore[method-assign, assignment]  # the same, and counted
         one, two = await at.edge.admitted(), await at.edge.admitted()
-        asked = 0
+        asked, loop = 0, asyncio.get_running_loop()
+        began = loop.time()
         seen = await asyncio.gather(*(at.enters(one, f"/{number}.png") for number in range(40)))
-        assert {response.status_code for response in seen} == {200} and asked <= 3
+        assert {response.status_code for response in seen} == {200}
+        assert asked <= 2 + int(loop.time() - began)  # a second may end meanwhile, and more on a busy machine
         assert {response.json()["headers"]["tidegate-ticket"] for response in seen} != {
             (await at.enters(two)).json()["headers"]["tidegate-ticket"]
         }
