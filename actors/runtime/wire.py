@@ -67,7 +67,7 @@ class Accepted(msgspec.Struct, frozen=True):
     sequence: int
 
 
-_TRACE: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TRACE: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 ENVELOPES: Final = msgspec.json.Decoder(list[Envelope])
 ANSWERS: Final = msgspec.json.Decoder(list[Answer])

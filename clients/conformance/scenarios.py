@@ -87,6 +87,17 @@ def bookings() -> Iterator[tuple[str, list[Any]]]:
             asks("owner", "put_event_type", slug=COURT, durations=[15, 60], interval=15, resources=[COURT]),
             asks("owner", "put_event_type", slug=BRIEF, durations=[60], interval=15, hold_seconds=2, resources=[COURT]),
             asks("owner", "resource", id=COURT, _gives={"id": COURT, "time_zone": "UTC", "capacity": 1}),
+            asks("owner", "put_schedule", id=COURT, time_zone="UTC", region="DE", _gives={"id": COURT}),
+            asks("owner", "schedule", id=COURT, _gives={"id": COURT, "region": "DE"}),
+            asks(
+                "owner",
+                "put_schedule",
+                id=COURT,
+                time_zone="UTC",
+                region="DE",
+                holidays={"2027-01-01": "Neujahr"},
+                _gives={"id": COURT},
+            ),  # as it was shown
             {"who": "visitor", "reaches": "owner"},
         ],
     )

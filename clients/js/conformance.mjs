@@ -154,6 +154,8 @@ for (const [name, run] of Object.entries(VECTORS)) {
 const OPERATIONS = {
   put_resource: (client, { id, ...wanted }) => client.putResource(id, wanted),
   put_event_type: (client, { slug, ...wanted }) => client.putEventType(slug, wanted),
+  put_schedule: (client, { id, ...wanted }) => client.putSchedule(id, wanted),
+  schedule: (client, { id }) => client.schedule(id),
   resource: (client, { id }) => client.resource(id),
   resources: (client) => client.resources(),
   hold: (client, wanted, options) => client.hold(wanted, options),

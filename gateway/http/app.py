@@ -32,6 +32,7 @@ from gateway.http.front import AnyRequest, Front, admitted
 from gateway.http.operating import ALONE, Operating
 from gateway.http.outgoing import TOLD
 from gateway.http.schemas import Sequences, Structs
+from gateway.limiting.guard import READABLE
 from gateway.limits import BODY_BYTES_MAX
 from gateway.problems import Problem, problem_from
 
@@ -87,7 +88,7 @@ def application(front: Front, origins: tuple[str, ...] = (), how: Operating | No
             "tidegate-pass", "tidegate-position", "tidegate-session", "tidegate-timeout-ms", "traceparent",
             "x-request-id",
         ],
-        expose_headers=["etag", "retry-after", "tidegate-position", "x-request-id"],
+        expose_headers=list(READABLE),
         max_age=600,
     )  # fmt: skip
     return Litestar(

@@ -66,7 +66,11 @@ COMPONENTS: Final = Components(
 )
 SECURITY: Final = [{"bearer": list[str]()}, {"cookie": list[str]()}, dict[str, list[str]]()]
 
-_NAMED: Final = OpenAPIHeader(schema=_TEXT, description="What our lines call this request: yours, or one made here.")
+_NAMED: Final = OpenAPIHeader(
+    schema=_TEXT,
+    description="What our lines call this request: yours, or one made here. "
+    "What is turned away before it is one (no HTTP, too large, too many connections) has none.",
+)
 _TOLD: Final = OpenAPIResponse(
     description="Why it was not done.",
     headers={
@@ -148,8 +152,9 @@ def _describe(operation: Operation, route: HTTPRouteHandler) -> None:
         if status.startswith("4"):
             responses[status] = _TOLD
         elif isinstance(response, OpenAPIResponse):
-            response.headers = {**(response.headers or {}), **_sent(route)}
-            if status.startswith("2"):
+            is_done = status.startswith("2")
+            response.headers = {**(response.headers or {}), **(_sent(route) if is_done else {"X-Request-Id": _NAMED})}
+            if is_done:
                 _exemplify(response.content, route.parsed_fn_signature.return_type, route)
     if route.opt.get(TAGGED):
         responses[_UNCHANGED] = OpenAPIResponse(description="What you have is how it is.", headers=dict(_sent(route)))
@@ -163,7 +168,7 @@ def _describe(operation: Operation, route: HTTPRouteHandler) -> None:
 
 
 def _heeded(route: HTTPRouteHandler) -> list[Parameter]:
-    """Headers of the request. A route that asks nothing of anybody looks only at what it is to be called."""
+    """Headers of the request. A route that asks nothing of anybody heeds what it is to be called, and its trace."""
     if NEEDS not in route.opt:
         return [_NAME, _TRACE]
     return [

@@ -64,7 +64,8 @@ async def follow(
 )  # fmt: skip
 async def socket(request: AnyRequest, org: Org) -> None:
     """With `Upgrade: websocket` and the sub-protocol `tidegate.v1`; what is said there stands in `/docs/streams`.
-    Whoever does not ask for a socket is told 426."""
+    Whoever does not ask for a socket is told 426. For one who does, only the headers that say who asks are heeded: the
+    others are for requests, and what is asked over a socket says such things itself. Its handshake has no id."""
     called(request)
     said = "this is a WebSocket: connect with `Upgrade: websocket`"
     raise Problem("upgrade_required", said, headers={"Upgrade": "websocket"})

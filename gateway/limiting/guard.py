@@ -35,11 +35,14 @@ Receive: TypeAlias = Callable[[], Awaitable[Event]]
 Send: TypeAlias = Callable[[Event], Awaitable[None]]
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
+READABLE: Final = ("etag", "retry-after", "tidegate-position", "x-request-id")
+"""Headers of answers that pages of other sites may read."""
 ALWAYS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 OVERLOADED_MS: Final = 1_000
 _SLASHES: Final = "/v1/{org}/events".count("/")
 
 _OTHER_SPELLING: Final = re.compile(rb"//|/\.\.?(?:/|\Z)|%(?:2[ef]|5c|[01][0-9a-f]|7f)", re.IGNORECASE)
+_READABLE: Final = ", ".join(READABLE).encode()
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OVERLOADED: Final = Problem(
     "overloaded", "too many requests are under way: ask again in a moment", "busy", retry_after_ms=OVERLOADED_MS
@@ -145,4 +148,4 @@ class Guard:
             yield b"access-control-allow-origin", b"*"
         elif origin in self._origins:
             yield from ((b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true"))
-        yield from ((b"access-control-expose-headers", b"retry-after"), (b"vary", b"origin"))
+        yield from ((b"access-control-expose-headers", _READABLE), (b"vary", b"origin"))

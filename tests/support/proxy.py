@@ -21,6 +21,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from tests.support.ports import own_port
+
 _CHUNK_BYTES: Final = 1 << 16
 
 Which: TypeAlias = Callable[[bytes], bool]
@@ -28,14 +30,14 @@ Which: TypeAlias = Callable[[bytes], bool]
 
 
 class Proxy:
-    """Listens on a port of its own; every connection to it becomes one to the server."""
+    """Listens on a port that stays its own while it refuses; every connection to it becomes one to the server."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host: Final = host
         self._port: Final = port
         self._pairs: Final[list[_Pair]] = []
         self._listener: asyncio.Server | None = None
-        self.port = 0
+        self.port: Final = own_port()
         self.delay_ms = 0
         self.delays: Which = _everything
         self.changed = asyncio.Event()
@@ -104,7 +106,6 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

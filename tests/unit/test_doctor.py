@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from events.nats import binary
+from tests.support.ports import own_port
 from tidegate import doctor, parts
 from tidegate.config import HostsSettings, NatsSettings, RaySettings, Settings
 from tidegate.doctor import Check, Finding
@@ -142,9 +143,9 @@ def test_with_servers_elsewhere_neither_program_nor_ports_are_needed() -> None:
 
 def test_a_port_that_is_taken_is_a_failure_until_it_is_free(tmp_path: Path) -> None:
     """Who wants a certain port hears before the start that it cannot be had."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        settings = Settings(data_dir=tmp_path, nats=NatsSettings(port=port))
+    port = own_port()
+    settings = Settings(data_dir=tmp_path, nats=NatsSettings(port=port))
+    with socket.create_server(("127.0.0.1", port)):
         assert only(doctor.ports, settings).verdict == "failure"
         parts.note(tmp_path, parts.KEEPER, os.getpid())
         assert only(doctor.ports, settings).verdict == "ok"

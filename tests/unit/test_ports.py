@@ -23,12 +23,12 @@ print(server.free_port())
 
 
 def test_each_is_given_once() -> None:
-    """Whoever draws from as many as there are gets every one of them, and nobody gets another."""
+    """Not even when no other is left."""
     first = own_port(following=3)
     with patch.object(server_module, "PORTS", range(first, first + 4)), pytest.raises((ServerFailed, AssertionError)):
         own_port()
-    given = {own_port() for _ in range(100)}
-    assert len(given) == 100
+    given = {own_port() for _ in range(20)}
+    assert len(given) == 20
     assert given.isdisjoint(range(first, first + 4))
 
 

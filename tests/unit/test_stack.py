@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from tests.support.ports import own_port
 from tidegate.stack import is_gateway
 
 LOOPBACK = "127.0.0.1"
@@ -50,8 +51,4 @@ async def test_somebody_else_at_its_port_is_not_taken_for_it(said: bytes | None,
 
 async def test_nobody_is_none() -> None:
     """It may only not be there yet."""
-    server = await asyncio.start_server(says(b""), LOOPBACK, 0)
-    number = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    assert not await is_gateway(LOOPBACK, number, EPOCH)
+    assert not await is_gateway(LOOPBACK, own_port(), EPOCH)

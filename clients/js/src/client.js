@@ -107,12 +107,13 @@ export class Tidegate {
     return this.#get(path`/schedules/${id}`, {}, options);
   }
   /**
+   * All of it. The `holidays` of one that was read follow from its `region`, and are not sent.
    * @param {string} id
-   * @param {wire.ScheduleWanted} wanted
+   * @param {wire.ScheduleWanted & { holidays?: object }} wanted
    * @param {Options} [options]
    * @returns {Promise<{ id: string }>}
    */
-  putSchedule(id, wanted, options) {
+  putSchedule(id, { holidays: _, ...wanted }, options) {
     return this.#put(path`/schedules/${id}`, wanted, options);
   }
   /** @param {string} id @param {Options} [options] @returns {Promise<{ id: string }>} */

@@ -44,12 +44,15 @@ export class Tidegate {
     /** @param {string} id @param {Options} [options] @returns {Promise<wire.Schedule>} */
     schedule(id: string, options?: Options): Promise<wire.Schedule>;
     /**
+     * All of it. The `holidays` of one that was read follow from its `region`, and are not sent.
      * @param {string} id
-     * @param {wire.ScheduleWanted} wanted
+     * @param {wire.ScheduleWanted & { holidays?: object }} wanted
      * @param {Options} [options]
      * @returns {Promise<{ id: string }>}
      */
-    putSchedule(id: string, wanted: wire.ScheduleWanted, options?: Options): Promise<{
+    putSchedule(id: string, { holidays: _, ...wanted }: wire.ScheduleWanted & {
+        holidays?: object;
+    }, options?: Options): Promise<{
         id: string;
     }>;
     /** @param {string} id @param {Options} [options] @returns {Promise<{ id: string }>} */

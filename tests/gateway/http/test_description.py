@@ -133,7 +133,7 @@ def test_an_example_is_whole_where_it_is_answered() -> None:
 
 
 def test_every_request_can_be_found_again() -> None:
-    """By its name and by its trace, whatever becomes of it."""
+    """By its name and by its trace, done or refused."""
     for one in operations():
         assert {"x-request-id", "traceparent"} <= one.heeds, one.path
         for status, told in one.said["responses"].items():

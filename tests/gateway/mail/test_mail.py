@@ -14,6 +14,7 @@ from tests.gateway.mail.post_office import SENDER, WritingRoom, post_office, wri
 from tests.gateway.webhooks.office import hurried
 from tests.gateway.webhooks.receiver import receiving
 from tests.support.gateway import TOMORROW
+from tests.support.ports import own_port
 from tests.support.waiting import until
 
 MOVED = f"{TOMORROW}T15:00"
@@ -103,7 +104,7 @@ async def test_people_are_reminded_when_it_is_due() -> None:
 
 async def test_a_server_that_is_away_is_tried_again() -> None:
     """Refused for now, or with nobody at the door: the letter comes when it can, once, under the same name."""
-    async with writing_room() as room:
+    async with writing_room(port=own_port()) as room:
         await room.opt_in()
         await room.courier()
         room.post.answers = lambda letter: "451 later" if letter.attempt < 3 else "250 taken"

@@ -55,6 +55,8 @@ class Managing:
 
     @operation
     def put_schedule(self, /, id: str, *, time_zone: str, **about: Any) -> Ask[Put]:
+        """All of it. The `holidays` of one that was read follow from its `region`, and are not sent."""
+        about.pop("holidays", None)
         return Ask("PUT", f"/schedules/{part(id)}", Put, {"time_zone": time_zone, **about})
 
     @operation
