@@ -453,7 +453,17 @@ class TestGivingUp:
             await sender.send(ACTOR, Add(1), within_ms=within_ms)
 
     @pytest.mark.parametrize(
-        "text", [{"id": "\ud800"}, {"by": "\udfff"}, {"trace": "\ud800"}, {"trace": "a,b"}, {"trace": "a\r\nb"}]
+        "text",
+        [
+            {"trace": f"00-{'0' * 32}-{'b' * 16}-01"},
+            {"trace": f"00-{'a' * 32}-{'0' * 16}-01"},
+            {"trace": f"ff{TRACE[2:]}"},
+            {"id": "\ud800"},
+            {"by": "\udfff"},
+            {"trace": "\ud800"},
+            {"trace": "a,b"},
+            {"trace": "a\r\nb"},
+        ],
     )
     async def test_text_that_cannot_be_written_is_a_mistake(self, text: dict[str, str]) -> None:
         """Of the caller's, told at once: it must not take those with it that share its message."""

@@ -145,6 +145,7 @@ async def test_an_address_asks_so_often(application: Application) -> None:
     assert refused.code == "too_many_requests"
     assert refused.headers["access-control-allow-origin"] == ORIGIN
     assert refused.headers["access-control-allow-credentials"] == "true"
+    assert {"retry-after", "x-request-id"} <= set(refused.headers["access-control-expose-headers"].split(", "))
     assert "access-control-allow-origin" not in (await asked(guard, headers={"origin": "https://a.example"})).headers
     for number in range(5):
         said = {"x-forwarded-for": f"1.1.1.1, 198.51.100.{number}"}
