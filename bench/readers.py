@@ -134,21 +134,26 @@ class _Reader(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         await asyncio.sleep(after_s)
         while self._coming:
-            at = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            at.setblocking(False)
-            if self.stalled:
-                at.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER_BYTES)
-            try:
-                at.bind((self.source, 0))
-                await loop.sock_connect(at, (HOST, self.readers.port))
-                await loop.create_connection(lambda: self, sock=at)
-            except OSError:
-                at.close()
-            else:
+            with suppress(OSError):
+                if self.stalled:
+                    await self._come_stalled()
+                else:
+                    await loop.create_connection(lambda: self, HOST, self.readers.port, local_addr=(self.source, 0))
                 self._coming = self._gone  # it may have been lost by now
             if self._coming:
                 await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
                 pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+    async def _come_stalled(self) -> None:
+        """Its buffer is small before it connects. Who makes a socket and hands it to uvloop must not close it when that
+        fails: uvloop does, later, and closes what has got its number meanwhile. So nobody else comes this way."""
+        loop = asyncio.get_running_loop()
+        at = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        at.setblocking(False)
+        at.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER_BYTES)
+        at.bind((self.source, 0))
+        await loop.sock_connect(at, (HOST, self.readers.port))
+        await loop.create_connection(lambda: self, sock=at)
 
     def go(self) -> None:
         self._transport.abort()
