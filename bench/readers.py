@@ -135,25 +135,11 @@ class _Reader(asyncio.Protocol):
         await asyncio.sleep(after_s)
         while self._coming:
             with suppress(OSError):
-                if self.stalled:
-                    await self._come_stalled()
-                else:
-                    await loop.create_connection(lambda: self, HOST, self.readers.port, local_addr=(self.source, 0))
+                await loop.create_connection(lambda: self, HOST, self.readers.port, local_addr=(self.source, 0))
                 self._coming = self._gone  # it may have been lost by now
             if self._coming:
                 await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
                 pause_s = min(PAUSE_S_MAX, 2 * pause_s)
-
-    async def _come_stalled(self) -> None:
-        """Its buffer is small before it connects. Who makes a socket and hands it to uvloop must not close it when that
-        fails: uvloop does, later, and closes what has got its number meanwhile. So nobody else comes this way."""
-        loop = asyncio.get_running_loop()
-        at = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        at.setblocking(False)
-        at.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER_BYTES)
-        at.bind((self.source, 0))
-        await loop.sock_connect(at, (HOST, self.readers.port))
-        await loop.create_connection(lambda: self, sock=at)
 
     def go(self) -> None:
         self._transport.abort()
@@ -161,6 +147,8 @@ class _Reader(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._gone, self._rest, self._shaken, self._unbegun = False, b"", False, len(self.followed)
+        if self.stalled:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER_BYTES)
         self._transport.write(_HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -66,7 +66,7 @@ COMPONENTS: Final = Components(
 )
 SECURITY: Final = [{"bearer": list[str]()}, {"cookie": list[str]()}, dict[str, list[str]]()]
 
-_NAMED: Final = OpenAPIHeader(
+_ID_TOLD: Final = OpenAPIHeader(
     schema=_TEXT,
     description="What our lines call this request: yours, or one made here. "
     "What is turned away before it is one (no HTTP, too large, too many connections) has none.",
@@ -75,7 +75,7 @@ _TOLD: Final = OpenAPIResponse(
     description="Why it was not done.",
     headers={
         "Retry-After": OpenAPIHeader(schema=_NUMBER, description="In seconds, where asking again may help."),
-        "X-Request-Id": _NAMED,
+        "X-Request-Id": _ID_TOLD,
     },
     content={PROBLEM: OpenAPIMediaType(schema=_PROBLEM)},
 )
@@ -93,7 +93,7 @@ _FOR: Final = Parameter(
     description="Beside an API key or a JSON Web Token: the session of the visitor for whom you ask. Holds, standbys "
     "and tickets take one, whatever the role: `POST /v1/{org}/sessions` makes it.",
 )  # fmt: skip
-_NAME: Final = Parameter(
+_ID: Final = Parameter(
     "X-Request-Id", "header", schema=_TEXT, required=False,
     description="What this request is to be called in our lines: up to 64 letters, digits, `.`, `_`, `-`. It is sent "
     "back; whatever else it is, one is made here instead.",
@@ -153,7 +153,7 @@ def _describe(operation: Operation, route: HTTPRouteHandler) -> None:
             responses[status] = _TOLD
         elif isinstance(response, OpenAPIResponse):
             is_done = status.startswith("2")
-            response.headers = {**(response.headers or {}), **(_sent(route) if is_done else {"X-Request-Id": _NAMED})}
+            response.headers = {**(response.headers or {}), **(_sent(route) if is_done else {"X-Request-Id": _ID_TOLD})}
             if is_done:
                 _exemplify(response.content, route.parsed_fn_signature.return_type, route)
     if route.opt.get(TAGGED):
@@ -170,7 +170,7 @@ def _describe(operation: Operation, route: HTTPRouteHandler) -> None:
 def _heeded(route: HTTPRouteHandler) -> list[Parameter]:
     """Headers of the request. A route that asks nothing of anybody heeds what it is to be called, and its trace."""
     if NEEDS not in route.opt:
-        return [_NAME, _TRACE]
+        return [_ID, _TRACE]
     return [
         _SEEN,
         _WITHIN,
@@ -178,7 +178,7 @@ def _heeded(route: HTTPRouteHandler) -> list[Parameter]:
         *([_KEY] if writes(route) in KEYED else []),
         *([_PASS] if route.opt[GUARDED] else []),
         *([_KNOWN] if route.opt[TAGGED] else []),
-        _NAME,
+        _ID,
         _TRACE,
     ]
 
@@ -186,7 +186,7 @@ def _heeded(route: HTTPRouteHandler) -> list[Parameter]:
 def _sent(route: HTTPRouteHandler) -> dict[str, OpenAPIHeader]:
     """Headers of what is answered when it was done."""
     return {
-        "X-Request-Id": _NAMED,
+        "X-Request-Id": _ID_TOLD,
         **({"Tidegate-Position": _DONE_AT} if writes(route) in LOGGED else {}),
         **({"ETag": _TAG} if route.opt.get(TAGGED) else {}),
     }

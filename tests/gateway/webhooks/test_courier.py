@@ -172,15 +172,14 @@ class TestTryingAgain:
 
     async def test_no_answer_in_time_is_no_answer(self) -> None:
         """The connection is given up, and it is tried again."""
-        async with receiving() as receiver, posting(allow_http=True, allow_private=True, timeout_ms=500) as http:
+        async with receiving() as receiver, posting(allow_http=True, allow_private=True, timeout_ms=2_000) as http:
             receiver.answers = lambda got: None if got.attempt == 1 else 200
             async with office(http) as there:
                 await there.put("shop", receiver.url)
                 await there.courier(backoff_ms=AT_ONCE)
                 await there.happens(booked("b-1"))
                 shown = await there.shows(lambda shown: shown["delivered"] == 1)
-                *before, last = ((one["status"], one["why"]) for one in shown["attempts"])
-                assert (set(before), last) == ({(0, "timeout")}, (200, ""))  # one, or more on a busy machine
+                assert [(one["status"], one["why"]) for one in shown["attempts"]] == [(0, "timeout"), (200, "")]
 
     async def test_a_redirect_is_not_followed(self) -> None:
         """It is an answer like any other that is not a success."""
